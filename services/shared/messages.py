@@ -1,0 +1,143 @@
+"""The typed messages of the streams between the services.
+
+A message carries the whole state of its subject (state transfer), so that applying it twice, or only its newest
+version, is right. Nothing here may reveal a running result: a tally's counts travel sealed (AES-GCM).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+REGISTRY_ROUNDS = "registry.rounds"
+REGISTRY_STAFF = "registry.staff"
+VOTING_TALLIES = "voting.tallies"
+SCORING_RANKINGS = "scoring.rankings"
+
+
+class CandidateCard(msgspec.Struct, frozen=True):
+    """What the public sees of a candidate; `number` was drawn by lot."""
+
+    candidate: str
+    number: int
+    title: str
+    unit: str
+    channel: str
+    category: str
+    level: str
+    summary: str = ""
+    image: str = ""
+    channel_title: str = ""
+    withdrawn_at: datetime | None = None
+
+
+class RoundEvent(msgspec.Struct, frozen=True):
+    """A public event the rules foresaw: extension, withdrawal, publication."""
+
+    at: datetime
+    event: str
+    detail: str
+
+
+class CriterionText(msgspec.Struct, frozen=True):
+    """What the expert reads beside a score field."""
+
+    criterion: str
+    description: str
+    anchors: list[str] = []
+
+
+class RoundMessage(msgspec.Struct, frozen=True, tag="round"):
+    """A frozen round; `rules` is the text of rules.toml whose SHA-256 is `digest`."""
+
+    round: str
+    version: int
+    digest: str
+    rules: str
+    frozen_at: datetime
+    consent: str
+    candidates: list[CandidateCard]
+    criteria: list[CriterionText] = []
+    experts: list[str] = []
+    events: list[RoundEvent] = []
+    lots_seed: str = ""
+    list_version: int = 0
+    ranking_version: int = 0
+    rehearsal: bool = False
+    closed_early_at: datetime | None = None
+
+
+class StaffMessage(msgspec.Struct, frozen=True, tag="staff"):
+    """An account as the other services need it; tokens issued before `not_before` count for nothing."""
+
+    staff: str
+    username: str
+    name: str
+    roles: list[str]
+    disabled: bool
+    not_before: datetime
+    version: int
+    unit: str = ""
+    channel: str = ""
+
+
+class TallyMessage(msgspec.Struct, frozen=True, tag="tally"):
+    """A sealed tally. `sealed` is a TallyContent, encrypted under the tally key with the round's id as context."""
+
+    round: str
+    version: int
+    digest: str
+    sealed_at: datetime
+    sealed: bytes
+
+
+class RankingMessage(msgspec.Struct, frozen=True, tag="ranking"):
+    """A published ranking: rows of `ranking.csv` and the digests it rests on."""
+
+    round: str
+    version: int
+    published_at: datetime
+    published_by: list[str]
+    rules_digest: str
+    tally_digest: str
+    ranking_csv: str
+
+
+class VoteCount(msgspec.Struct, frozen=True):
+    candidate: str
+    stratum: str
+    votes: int
+
+
+class ExclusionCount(msgspec.Struct, frozen=True):
+    reason: str
+    candidate: str
+    day: str
+    ballots: int
+
+
+class TallyContent(msgspec.Struct, frozen=True):
+    """What a tally says: counts of what is not excluded, per candidate and stratum."""
+
+    round: str
+    counts: list[VoteCount]
+    exclusions: list[ExclusionCount]
+    ballots: int
+    excluded: int
+    turnout: int
+
+
+Message = RoundMessage | StaffMessage | TallyMessage | RankingMessage
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode(body: bytes) -> Message:
+    """The message in `body`; unknown members are ignored so that versions may pass each other."""
+    return _decoder.decode(body)

@@ -1,0 +1,173 @@
+"""PostgreSQL: pools, forward-only migrations from numbered SQL files, and election by advisory lock.
+
+Every statement has a timeout. Migrations run with the owner's role under one advisory lock; the services
+themselves connect with a role that owns nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from services.shared.errors import MigrationError
+
+if TYPE_CHECKING:  # asyncpg's classes are generic only in its stubs
+    Dedicated = asyncpg.Connection[asyncpg.Record]
+    Connection = Dedicated | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Dedicated = Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+_MIGRATION_LOCK = 0x70780001
+
+
+async def _prepare(connection: Dedicated) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def open_pool(url: str, *, size_max: int, statement_timeout_s: float, name: str) -> Pool:
+    """Pool of at most `size_max` connections, opened lazily; jsonb travels as Python values."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size_max,
+        command_timeout=statement_timeout_s,
+        timeout=10,
+        init=_prepare,
+        server_settings={"application_name": name, "timezone": "UTC"},
+    )
+
+
+async def connect(url: str, *, statement_timeout_s: float, name: str) -> Dedicated:
+    """One dedicated connection, for writers and elected loops."""
+    connection = await asyncpg.connect(
+        url,
+        command_timeout=statement_timeout_s,
+        timeout=10,
+        server_settings={"application_name": name, "timezone": "UTC"},
+    )
+    await _prepare(connection)
+    return connection
+
+
+def role_of(url: str) -> str:
+    """User name in a connection URL."""
+    return unquote(urlsplit(url).username or "")
+
+
+def _files(folder: Path) -> list[tuple[int, Path]]:
+    found = sorted((int(match[1]), path) for path in folder.glob("*.sql") if (match := _NAME.match(path.name)))
+    if [number for number, _ in found] != list(range(1, len(found) + 1)):
+        raise MigrationError(f"{folder.name}: migrations must be numbered 0001, 0002, … without a gap")
+    return found
+
+
+async def migrate(owner_url: str, app_url: str, folder: Path) -> int:
+    """Bring the schema to this software's version; returns how many files were run.
+
+    `${app_role}` in a file is the service's role. A file that was run and later changed is a MigrationError.
+    """
+    connection = await asyncpg.connect(owner_url, command_timeout=600, timeout=10)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        return await _run_missing(connection, role_of(app_url), _files(folder))
+    finally:
+        await connection.close()
+
+
+async def _run_missing(connection: Connection, app_role: str, files: list[tuple[int, Path]]) -> int:
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations ("
+        " number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
+        " run_at timestamptz NOT NULL DEFAULT now())"
+    )
+    await connection.execute(f'GRANT SELECT ON schema_migrations TO "{app_role}"')
+    done = {
+        row["number"]: row for row in await connection.fetch("SELECT number, name, checksum FROM schema_migrations")
+    }
+    ran = 0
+    for number, path in files:
+        text = path.read_text(encoding="utf-8")
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        if number in done:
+            if done[number]["checksum"] != checksum:
+                raise MigrationError(f"{path.name} was changed after it had been run; write a new migration instead")
+            continue
+        async with connection.transaction():
+            await connection.execute(text.replace("${app_role}", app_role))
+            await connection.execute(
+                "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
+                number, path.name, checksum,
+            )  # fmt: skip
+        ran += 1
+    return ran
+
+
+async def check_schema(connection: Connection, folder: Path) -> None:
+    """Raise MigrationError when the database lacks migrations this software needs (newer ones are fine)."""
+    try:
+        newest = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migrations")
+    except asyncpg.UndefinedTableError:
+        newest = 0
+    wanted = _files(folder)[-1][0]
+    if newest < wanted:
+        raise MigrationError(
+            f"the database is at migration {newest}, this software needs {wanted}: "
+            "start it once with the owner's URL (…_OWNER_DATABASE_URL) or run `pingxuan up`"
+        )
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """A pooled connection inside a transaction."""
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection
+
+
+class Election:
+    """Leadership of one background job: a dedicated connection that holds an advisory lock.
+
+    Losing the connection loses the lock, so that two processes never lead at once for longer than the server
+    takes to notice; whatever a leader does must therefore be idempotent.
+    """
+
+    def __init__(self, url: str, lock: int, name: str) -> None:
+        self._url, self._lock, self._name = url, lock, name
+        self._connection: Dedicated | None = None
+
+    async def leads(self) -> bool:
+        """True while this process holds the lock; tries to get it otherwise."""
+        if self._connection is not None and not self._connection.is_closed():
+            try:
+                await self._connection.fetchval("SELECT 1", timeout=5)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await self.resign()
+            else:
+                return True
+        connection = await connect(self._url, statement_timeout_s=5, name=self._name)
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock):
+            self._connection = connection
+            return True
+        await connection.close()
+        return False
+
+    async def resign(self) -> None:
+        """Give the lock up by closing its connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with_timeout = asyncio.wait_for(connection.close(), 2)
+            try:
+                await with_timeout
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                connection.terminate()

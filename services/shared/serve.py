@@ -1,0 +1,164 @@
+"""Run a service: one process, or a parent with N workers on one listening socket.
+
+`python -m services.<name>` calls `run`. The parent only holds the socket, restarts workers that die, and adds up
+their metrics; each worker is a whole service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from services.shared import logs
+from services.shared.errors import PingxuanError
+from services.shared.metrics import fetch, merge, own_exposition, serve_metrics
+from services.shared.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+AppFactory = Callable[[], Any]
+_WORKER = "PINGXUAN_WORKER"
+_BACKLOG = 4096
+
+
+def _listen(settings: ServiceSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.host, settings.port))
+    listener.listen(_BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+def _server(app: Any) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        backlog=_BACKLOG,
+    )
+    return uvicorn.Server(config)
+
+
+async def _work(factory: AppFactory, listener: socket.socket, settings: ServiceSettings, metrics: Path | None) -> int:
+    server = _server(factory())
+    page = await serve_metrics(own_exposition, host=settings.host, port=settings.metrics_port, path=metrics)
+    # What was built at start lives for ever: freezing it keeps full collections short on the ballot path.
+    gc.collect()
+    gc.freeze()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        page.close()
+    return 0 if server.started else 3
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this worker when its parent is killed; elsewhere the supervisor cleans up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class _Parent:
+    """Keeps N workers alive and answers /metrics for all of them."""
+
+    def __init__(self, service: str, settings: ServiceSettings, listener: socket.socket) -> None:
+        self._service, self._settings, self._listener = service, settings, listener
+        self._stopping = asyncio.Event()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"pingxuan-{service}-"))
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"{index}.sock"
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        page = await serve_metrics(self._metrics, host=self._settings.host, port=self._settings.metrics_port)
+        try:
+            await asyncio.gather(*(self._keep(index) for index in range(self._settings.workers)))
+        finally:
+            page.close()
+            for path in self._folder.iterdir():
+                path.unlink()
+            self._folder.rmdir()
+        return 0
+
+    async def _metrics(self) -> bytes:
+        return merge(await asyncio.gather(*(fetch(self._path(index)) for index in range(self._settings.workers))))
+
+    async def _keep(self, index: int) -> None:
+        pause_s = 0.2
+        while not self._stopping.is_set():
+            environment = {**os.environ, _WORKER: f"{self._listener.fileno()}:{self._path(index)}"}
+            worker = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"services.{self._service}", env=environment, pass_fds=[self._listener.fileno()]
+            )
+            ended = asyncio.create_task(worker.wait())
+            stop = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if not ended.done():
+                worker.terminate()
+                await ended
+                return
+            log.error("worker ended", extra={"worker": index, "code": worker.returncode})
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 5.0)
+
+
+def run(service: str, settings: ServiceSettings, factory: AppFactory) -> int:
+    """Serve until a signal; returns the exit code. Refuses a taken port with one sentence."""
+    logs.configure(service, settings.log_level)
+    assigned = os.environ.pop(_WORKER, "")
+    try:
+        if assigned:
+            _die_with_parent()
+            descriptor, _, path = assigned.partition(":")
+            listener = socket.socket(fileno=int(descriptor))
+            return _run(_work(factory, listener, settings, Path(path)))
+        listener = _listen(settings)
+        if settings.workers > 1:
+            return _run(_Parent(service, settings, listener).run())
+        return _run(_work(factory, listener, settings, None))
+    except PingxuanError as error:
+        print(f"{service}: {error}", file=sys.stderr)  # noqa: T201 - the one sentence a person needs
+        return 2
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        print(f"{service}: cannot listen on {where} ({error.strerror}); choose another port", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+def _run(main: Any) -> int:
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        return int(runner.run(main))
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
