@@ -76,6 +76,11 @@ class ElectedLoops:
     def leading(self) -> bool:
         return self._leading
 
+    @property
+    def alive(self) -> bool:
+        """True while none of the tasks has ended, which only a bug of ours could make them do."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
     async def _stand(self) -> None:
         while True:
             try:

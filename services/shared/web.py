@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+import asyncpg
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.config.csrf import CSRFConfig
@@ -34,6 +35,15 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 PROBLEM_TYPE = "application/problem+json"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+# PostgreSQL is away or going away: the same request is worth repeating.
+_DATABASE_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
 _SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -95,6 +105,8 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(CommonReason.FORBIDDEN, "The form has expired; load the page again and repeat.")
     if isinstance(error, HTTPException):
         return Refusal(_by_status(error.status_code), str(error.detail))
+    if isinstance(error, _DATABASE_AWAY):
+        return Refusal(CommonReason.UNAVAILABLE, "The database does not answer; repeat in a moment.", retry_after_s=2)
     return Refusal(CommonReason.INTERNAL, "The request was not carried out; try again, or tell us the request id.")
 
 
@@ -122,7 +134,9 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """The one exception map: problem documents for programs, a page for people."""
     refusal = refusal_of(error)
     metrics.refusals_total.labels(refusal.reason.value).inc()
-    if refusal.reason.status >= 500 and not isinstance(error, Refusal):
+    if isinstance(error, _DATABASE_AWAY):
+        log.warning("database away", extra={"failure": type(error).__name__})
+    elif refusal.reason.status >= 500 and not isinstance(error, Refusal):
         log.error("request failed", exc_info=error)
     page = request.app.state.get("error_page")
     wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
