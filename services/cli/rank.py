@@ -1,0 +1,62 @@
+"""`pingxuan rank`: recompute a ranking offline from a bundle; the same bytes as the published file.
+
+Needs nothing but the bundle: no server, no account, no clock. Nothing is written on bad input.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+class BadInput(click.ClickException):
+    """Wrong use or input, told in one sentence; exit 2."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    "out",
+    type=click.Path(path_type=Path),
+    help="Write the ranking to this file instead of standard output.",
+)
+@click.option("--explain", is_flag=True, help="Tell on standard error what decided: fallbacks, tie-breaks, notes.")
+def rank(bundle: Path, out: Path | None, explain: bool) -> None:
+    """Recompute the ranking of BUNDLE, a folder or a .zip with rules, candidates, votes and/or scores.
+
+    \b
+    Example:
+      pingxuan rank kunming-2021.zip --out ranking.csv
+    """
+    # Imported here: `--help` of any command must not wait for the ranking core.
+    from services.shared.ranking.bundle import rank_bundle, read_bundle
+    from services.shared.ranking.errors import InputError
+    from services.shared.ranking.ranking import ranking_csv
+
+    try:
+        ranking = rank_bundle(read_bundle(bundle))
+    except InputError as error:
+        raise BadInput(str(error)) from None
+    _write(ranking_csv(ranking), out)
+    if explain or sys.stderr.isatty():
+        from services.shared.ranking.explanation import explain_ranking
+
+        for sentence in explain_ranking(ranking):
+            click.echo(sentence, err=True)
+
+
+def _write(data: bytes, out: Path | None) -> None:
+    from services.shared.ranking.containers import write_atomically
+
+    if out is None:
+        click.echo(data, nl=False)
+        return
+    try:
+        write_atomically(out, data)
+    except OSError as error:
+        raise BadInput(
+            f"{out}: cannot be written ({error.strerror}); name a file in a folder you may write to"
+        ) from None
