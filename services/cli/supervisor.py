@@ -26,6 +26,7 @@ from services.cli.embedded.home import (
     asked_port,
     environment_text,
     free_port,
+    reachable,
     write_json,
     write_private,
 )
@@ -266,17 +267,22 @@ class Platform(PlatformServers):
         return environment
 
     @property
+    def is_exposed(self) -> bool:
+        """Whether other machines reach the origin."""
+        return self._host not in ("127.0.0.1", "::1", "localhost")
+
+    @property
     def urls(self) -> dict[str, str]:
         """`origin`, each service's own address, and `<service>_metrics`; without a proxy the origin is voting's."""
         urls = {service: f"http://127.0.0.1:{self._ports[service]}" for service in SERVICES}
         for service in SERVICES:
             urls[f"{service}_metrics"] = f"http://127.0.0.1:{self._ports[f'{service}_metrics']}/metrics"
-        host = "127.0.0.1" if self._host == "0.0.0.0" else self._host
+        host = reachable(self._host)
         urls["origin"] = f"http://{host}:{self._ports['proxy']}" if self._proxy else urls["voting"]
         return urls
 
     async def ready(self, within_s: float = SERVICE_READY_WITHIN_S) -> None:
-        """Wait until every process can work, after a start or a fault; raises StartFailed naming the one that cannot."""
+        """Wait until every process can work, after a start or a fault; raises StartFailed for the one that cannot."""
         await _together(*(self._children[name].ready(within_s) for name in SERVICES))
         for name in ("postgres", "valkey"):
             if name in self._children:

@@ -24,6 +24,12 @@ class CannotRun(click.ClickException):
     exit_code = 2
 
 
+class PartFailed(click.ClickException):
+    """A server or service did not get ready."""
+
+    exit_code = 1
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line, like the services' logs."""
 
@@ -63,9 +69,7 @@ def up(
     try:
         asyncio.run(_until_stopped(platform))
     except StartFailed as error:
-        failure = click.ClickException(str(error))
-        failure.exit_code = 1
-        raise failure from None
+        raise PartFailed(str(error)) from None
     except PlatformError as error:
         raise CannotRun(str(error)) from None
 
@@ -102,6 +106,8 @@ def ready_message(platform: Platform, took_s: float) -> str:
     lines += [f"  citizens        {origin}/", f"  experts         {origin}/expert"]
     lines += [f"  applicants      {origin}/apply", f"  administrators  {origin}/admin"]
     lines += [f"  voting alone    {platform.urls['voting']}"]
+    if platform.is_exposed:
+        lines += [f"Whoever reaches this address can read the codes sent at {origin}/dev/outbox: rehearsals only."]
     lines += [f"  data and logs   {platform.home.folder}", "Ctrl-C stops everything; the data stays."]
     return "\n".join(lines)
 
@@ -115,5 +121,6 @@ def _log_to(home: Home) -> None:
     to_file = logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8"))
     to_file.setFormatter(JsonLines())
     to_person = logging.StreamHandler(sys.stderr)
+    to_person.setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
     to_person.setFormatter(logging.Formatter("pingxuan: %(message)s"))
     logger.handlers = [to_file, to_person]

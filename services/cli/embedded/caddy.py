@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from services.cli.embedded.child import ChildSpec
-from services.cli.embedded.home import PROJECT_FOLDER, Home, PlatformError
+from services.cli.embedded.home import PROJECT_FOLDER, Home, PlatformError, reachable
+from services.cli.embedded.http import http_status
 
 CADDYFILE = PROJECT_FOLDER / "deploy" / "Caddyfile"
 STATIC_FOLDER = PROJECT_FOLDER / "services" / "shared" / "static"
@@ -42,15 +43,13 @@ def caddy_environment(home: Home, host: str, port: int, service_ports: Mapping[s
 
 
 def caddy_child(home: Home, host: str, port: int, service_ports: Mapping[str, int]) -> ChildSpec:
-    from services.cli.embedded.service import http_status
-
     if not CADDYFILE.is_file():
         raise PlatformError(
             f"{CADDYFILE} is missing: run pingxuan from a complete copy of the project, or `--no-proxy`"
         )
 
     async def is_ready() -> bool:
-        return await http_status(host if host != "0.0.0.0" else "127.0.0.1", port, "/proxyz") == 204
+        return await http_status(reachable(host), port, "/proxyz") == 204
 
     return ChildSpec(
         name="caddy",

@@ -152,6 +152,8 @@ class Child:
             if time.monotonic() > deadline:
                 raise StartFailed(self._story(f"was not ready after {within_s:.0f} s"))
             await asyncio.sleep(0.03)
+        if not self._was_ready:
+            _log.info("%s is ready", self.spec.name)
         self._was_ready = True
 
     async def _is_ready(self) -> bool:

@@ -128,7 +128,7 @@ def _fits_a_socket(folder: Path) -> bool:
 
 
 def _short_temporary_folder() -> str:
-    for folder in (tempfile.gettempdir(), "/tmp"):
+    for folder in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private one inside
         if _fits_a_socket(Path(folder) / "pingxuan-12345678"):
             return folder
     raise PlatformError("the temporary folder's path is too long for a socket: set TMPDIR to a shorter one")
@@ -211,12 +211,26 @@ def open_log(path: Path) -> int:
 
 
 def last_log_line(path: Path) -> str:
-    """The last line that says something, shortened; empty where there is none."""
+    """What the last line says that says something, shortened; empty where there is none."""
     with suppress(OSError), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 8192))
         lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
-        return lines[-1][:400] if lines else ""
+        return _event(lines[-1])[:400] if lines else ""
     return ""
+
+
+def _event(line: str) -> str:
+    """The sentence inside a line of JSON, or the line itself where it is none."""
+    try:
+        entry = json.loads(line)
+        return next(str(entry[name]) for name in ("event", "msg", "error") if entry.get(name))
+    except (ValueError, AttributeError, StopIteration):
+        return line
+
+
+def reachable(host: str) -> str:
+    """Where to reach a server that listens on `host`: one on all interfaces is on loopback too."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -36,7 +36,10 @@ SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A failing statement, its parameters and the key in a DETAIL line could each carry what a person typed.
+    # A failing statement, its parameters, the key in a DETAIL line and even the message may carry what a person typed:
+    # errors of statements go to the service that made them, the server's own events to the log (`log` ranks above
+    # `error` here).
+    "log_min_messages": "log",
     "log_statement": "none",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
@@ -98,7 +101,7 @@ def _accounts() -> list[tuple[int, int]]:
 
 
 def _account_candidates(home: Home, owner: int) -> list[tuple[int, int]]:
-    """Whoever owns the data already; else whoever owns the place of the home (a user's folder under sudo); else ours."""
+    """Whoever owns the data already; else the owner of the home's place (a user's folder under sudo); else ours."""
     if owner != 0:
         return [(owner, home.postgres.stat().st_gid)]
     place = home.folder.parent.stat()
@@ -128,7 +131,7 @@ async def _works(identity: str, home: Home) -> bool:
 
 
 async def ensure_cluster(home: Home, identity: str, password: str) -> None:
-    """Make the cluster where there is none: in a folder beside, renamed when complete, so that a crash leaves no half."""
+    """Make the cluster where there is none: in a folder beside, renamed when complete, so a crash leaves no half."""
     if (home.postgres_data / "PG_VERSION").exists():
         return
     unfinished = home.postgres / "data.unfinished"
@@ -216,8 +219,8 @@ def postgres_child(home: Home, identity: str, password: str) -> ChildSpec:
 async def clear_predecessor(home: Home) -> None:
     """Wait for the processes of a postmaster that was killed, then remove its lock file.
 
-    The postmaster would refuse to start if its old process id now belongs to somebody else, as in a restarted container.
-    Safe because it is done only under the home's lock and after no PostgreSQL process works in the data folder.
+    The postmaster would refuse to start if its old process id now belongs to somebody else, as in a restarted
+    container. Safe because it is done only under the home's lock and when no PostgreSQL process works in the folder.
     """
     if left := servers_working_in(home.postgres_data):
         await end_server(left, signal.SIGINT)

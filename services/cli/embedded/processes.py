@@ -82,15 +82,21 @@ def send(records: Iterable[ProcessRecord], number: signal.Signals) -> None:
     for record in alive(records):
         with suppress(ProcessLookupError):
             os.kill(record.pid, number)
+            os.kill(record.pid, signal.SIGCONT)  # a stopped process would hear of it too late
+
+
+async def _gone(records: list[ProcessRecord], within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    # Polled, because the kernel tells a parent only, and these are nobody's children any more.
+    while alive(records) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
 
 
 async def end(records: list[ProcessRecord], number: signal.Signals, wait_s: float) -> None:
     """Ask with `number`, wait, then insist with SIGKILL; raises PlatformError if one survives even that."""
     for attempt, patience_s in ((number, wait_s), (signal.SIGKILL, 5.0)):
         send(records, attempt)
-        deadline = time.monotonic() + patience_s
-        while alive(records) and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        await _gone(records, patience_s)
     if left := alive(records):
         raise PlatformError(f"process {left[0].pid} of an earlier run does not end: stop it by hand, then try again")
 
@@ -143,7 +149,5 @@ async def end_server(records: list[ProcessRecord], number: signal.Signals) -> No
     """The first process leads: PostgreSQL's others leave by themselves and must not be asked to cancel queries."""
     leader = min(records, key=lambda record: (record.started_ticks, record.pid))
     send([leader], number)
-    deadline = time.monotonic() + 10.0
-    while alive(records) and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
+    await _gone(records, 10.0)
     await end(records, signal.SIGKILL, 0.0)

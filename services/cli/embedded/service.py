@@ -3,14 +3,13 @@
 Invariant: a service is given its own secrets and nobody else's; names are those of `services/shared/settings.py`.
 """
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 
 from services.cli.embedded.child import ChildSpec
 from services.cli.embedded.home import PROJECT_FOLDER, Home
+from services.cli.embedded.http import http_status
 from services.cli.embedded.keys import SERVICES
 
 HOST = "127.0.0.1"
@@ -58,16 +57,3 @@ def service_child(home: Home, service: str, platform: Mapping[str, str], module:
         is_ready=is_ready,
         stop_within_s=6.0,
     )
-
-
-async def http_status(host: str, port: int, path: str) -> int | None:
-    """The status of one GET, None for no answer in HTTP; raises OSError where nobody listens."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode("ascii"))
-        words = (await reader.readline()).split()
-        return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()

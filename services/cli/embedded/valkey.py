@@ -23,7 +23,8 @@ KEY_RULES = {
     "voting": f"~voting.* ~{{* {REPLAY_KEYS} %R~registry.*",
     "scoring": f"~scoring.* {REPLAY_KEYS} %R~registry.* %R~voting.*",
 }
-# Order matters: categories are taken away again before single commands are given. SCAN and its like name everybody's keys.
+# Order matters: categories are taken away again before single commands are given.
+# SCAN and its like would name everybody's keys.
 COMMAND_RULES = (
     "-@all +@read +@write +@transaction +@connection -@scripting -@admin -@dangerous -scan -randomkey -dbsize "
     "+eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +time +info"
