@@ -1,0 +1,130 @@
+"""Routes for programs under /api/scoring/v1: parse, one domain call, reply. Experts' sheets and the round's facts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post, put
+from litestar.params import Parameter
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
+
+from services.scoring import progress, sheets, store, views
+from services.scoring.desk import desk_of
+from services.scoring.rankings import states
+from services.shared.staff import Role
+
+AnyRequest = Request[Any, Any, Any]
+RoundId = Annotated[str, Parameter(description="Identifier of the round.")]
+
+
+class SheetBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Marks by criterion as decimals in quotes; some may still be missing. `version`: the one this is based on."""
+
+    marks: dict[str, Any]
+    comment: str = ""
+    version: int | None = None
+
+
+class RecusalBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Why an expert does not score; `expert` is for administrators, who set an abandoned sheet aside."""
+
+    reason: str
+    expert: str = ""
+
+
+class ReopeningBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose sheet is opened again, and why."""
+
+    expert: str
+    reason: str
+
+
+@get("/rounds/{round_id:str}", summary="Public facts of a round")
+async def show_round(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
+    desk = desk_of(request)
+    found = await desk.round(round_id)
+    published = (await store.published_versions(desk.pool)).get(found.id, 0)
+    return views.round_json(found, desk.clock.now(), published)
+
+
+@get("/rounds/{round_id:str}/state", summary="Progress of experts, tally and rankings, for the office")
+async def show_state(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
+    desk = desk_of(request)
+    await desk.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
+    found = await desk.round(round_id)
+    panel = progress.panel_progress(found, await store.sheet_statuses(desk.pool, found.id))
+    names = await store.names_of(desk.pool, [each.expert for each in panel])
+    known = await store.rankings(desk.pool, found.id)
+    state_of = states(known)
+    rankings = [views.ranking_json(each, state_of[each.version]) for each in known]
+    tally = await store.newest_tally(desk.pool, found.id)
+    return views.state_json(found, desk.clock.now(), panel, names, tally, rankings)
+
+
+@get("/rounds/{round_id:str}/sheets", summary="The signed-in expert's own queue")
+async def show_queue(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
+    desk = desk_of(request)
+    expert = await desk.door.require(request, Role.EXPERT)
+    found, own = await sheets.open_queue(desk, round_id, expert)
+    return views.queue_json(found, own, expert.username, desk.clock.now())
+
+
+@get("/rounds/{round_id:str}/sheets/{candidate:str}", summary="The expert's own sheet on a candidate")
+async def show_sheet(request: AnyRequest, round_id: RoundId, candidate: str) -> dict[str, Any]:
+    desk = desk_of(request)
+    expert = await desk.door.require(request, Role.EXPERT)
+    found, _, sheet = await sheets.open_sheet(desk, round_id, candidate, expert)
+    return views.sheet_json(found, sheet)
+
+
+@put("/rounds/{round_id:str}/sheets/{candidate:str}", summary="Save marks and comment")
+async def save_sheet(request: AnyRequest, round_id: RoundId, candidate: str, data: SheetBody) -> dict[str, Any]:
+    desk = desk_of(request)
+    expert = await desk.door.require(request, Role.EXPERT)
+    sheet = await sheets.save_sheet(desk, expert, round_id, candidate, data.marks, data.comment, data.version)
+    return views.sheet_json(await desk.round(round_id), sheet)
+
+
+@post(
+    "/rounds/{round_id:str}/sheets/{candidate:str}/submit",
+    summary="Submit a complete sheet, which locks it",
+    status_code=HTTP_200_OK,
+)
+async def submit_sheet(request: AnyRequest, round_id: RoundId, candidate: str) -> dict[str, Any]:
+    desk = desk_of(request)
+    expert = await desk.door.require(request, Role.EXPERT)
+    sheet = await sheets.submit_sheet(desk, expert, round_id, candidate)
+    return views.sheet_json(await desk.round(round_id), sheet)
+
+
+@post(
+    "/rounds/{round_id:str}/sheets/{candidate:str}/recusals",
+    summary="Declare a conflict of interest; or, as administrator, set an abandoned sheet aside",
+    status_code=HTTP_201_CREATED,
+)
+async def recuse(request: AnyRequest, round_id: RoundId, candidate: str, data: RecusalBody) -> dict[str, Any]:
+    desk = desk_of(request)
+    if data.expert:
+        administrator = await desk.door.require(request, Role.ADMINISTRATOR)
+        sheet = await sheets.set_aside(desk, administrator, round_id, candidate, data.expert, data.reason)
+    else:
+        expert = await desk.door.require(request, Role.EXPERT)
+        sheet = await sheets.recuse(desk, expert, round_id, candidate, data.reason)
+    return views.sheet_json(await desk.round(round_id), sheet)
+
+
+@post(
+    "/rounds/{round_id:str}/sheets/{candidate:str}/reopenings",
+    summary="Open an expert's sheet again, with a reason",
+    status_code=HTTP_201_CREATED,
+)
+async def reopen(request: AnyRequest, round_id: RoundId, candidate: str, data: ReopeningBody) -> dict[str, Any]:
+    desk = desk_of(request)
+    administrator = await desk.door.require(request, Role.ADMINISTRATOR)
+    sheet = await sheets.reopen(desk, administrator, round_id, candidate, data.expert, data.reason)
+    # The office sees that it is open, not what the expert gave.
+    return {"candidate": sheet.candidate, "expert": sheet.expert, "state": sheet.state.value, "version": sheet.version}
+
+
+ROUTES = [show_round, show_state, show_queue, show_sheet, save_sheet, submit_sheet, recuse, reopen]

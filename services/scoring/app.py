@@ -1,0 +1,114 @@
+"""The scoring service put together: what it opens, what it follows, what it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from litestar import Litestar, Router
+
+from services.scoring import api, api_rankings, followers, health, metrics, pages, pages_results, store
+from services.scoring.desk import Desk, Keys
+from services.scoring.records import SheetState
+from services.scoring.settings import ScoringSettings
+from services.shared.clock import Clock
+from services.shared.loops import ElectedLoops, Loop, run_loop
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
+from services.shared.outbox import Follower, Relay
+from services.shared.pages import Pages
+from services.shared.postgres import Election, Pool, open_pool
+from services.shared.redis_client import Redis, open_redis
+from services.shared.settings import read_secret
+from services.shared.staff import StaffDoor, apply_staff
+from services.shared.tokens import StaffVerifier
+from services.shared.web import Edge, create_app
+
+PREFIX = "/api/scoring/v1"
+FOLDER = Path(__file__).parent
+_ELECTION_LOCK = 0x70780002
+_REDIS_TIMEOUT_S = 5.0
+_CLOCK_EVERY_S = 30.0
+_GAUGES_EVERY_S = 15.0
+
+
+def build_app(settings: ScoringSettings) -> Edge:
+    """The whole service as one ASGI application; raises ConfigurationError for a missing or wrong secret."""
+    web_secret = read_secret(settings.web_secret_file, "SCORING_WEB_SECRET_FILE")
+    keys = Keys.of(read_secret(settings.tally_key_file, "TALLY_KEY_FILE"))
+    verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            pool = await open_pool(
+                settings.database_url,
+                size_max=settings.pool_max,
+                statement_timeout_s=settings.statement_timeout_s,
+                name="scoring",
+            )
+            stack.push_async_callback(_close_pool, pool)
+            redis = open_redis(settings.redis_url, timeout_s=_REDIS_TIMEOUT_S, connections_max=16, name="scoring")
+            stack.push_async_callback(redis.aclose)
+            door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
+            desk = Desk(pool, door, Clock(), keys, settings)
+            app.state.desk, app.state.redis = desk, redis
+            await desk.clock.measure(pool)
+            await stack.enter_async_context(_measured_clock(desk))
+            election = Election(settings.database_url, _ELECTION_LOCK, "scoring-loops")
+            app.state.loops = await stack.enter_async_context(ElectedLoops(election, _loops(desk, redis)))
+            yield
+
+    routes = [*api.ROUTES, *api_rankings.ROUTES, health.healthz, health.readyz]
+    handlers = [Router(PREFIX, route_handlers=routes), *pages.ROUTES, *pages_results.ROUTES]
+    app = create_app("scoring", settings, web_secret, handlers, lifespan, "Pingxuan scoring")
+    app.state.pages = Pages("scoring", FOLDER)
+    app.state.error_page = app.state.pages.render_error
+    return Edge(app)
+
+
+async def _close_pool(pool: Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except TimeoutError:
+        pool.terminate()
+
+
+def _loops(desk: Desk, redis: Redis) -> list[Loop]:
+    """Background steps, run by one elected process."""
+    pool = desk.pool
+    return [
+        Loop("follow rounds", Follower(pool, redis, REGISTRY_ROUNDS, followers.apply_round).follow_once),
+        Loop("follow staff", Follower(pool, redis, REGISTRY_STAFF, apply_staff).follow_once),
+        Loop(
+            "follow tallies",
+            Follower(pool, redis, VOTING_TALLIES, followers.tally_applier(desk.keys.tallies)).follow_once,
+        ),
+        Loop("relay rankings", Relay(pool, redis, SCORING_RANKINGS).relay_once),
+        Loop("count sheets", lambda: count_sheets_once(pool), idle_s=_GAUGES_EVERY_S),
+    ]
+
+
+async def count_sheets_once(pool: Pool) -> int:
+    """Set the gauge of sheets by state; always idle afterwards."""
+    counts = await store.count_open_rounds_sheets(pool)
+    for state in SheetState:
+        metrics.scoring_sheets.labels(state.value).set(counts.get(state.value, 0))
+    return 0
+
+
+@asynccontextmanager
+async def _measured_clock(desk: Desk) -> AsyncIterator[None]:
+    """Every process keeps its own clock corrected: windows are decided by it."""
+
+    async def measure_once() -> int:
+        await desk.clock.measure(desk.pool)
+        return 0
+
+    task = asyncio.create_task(run_loop(Loop("measure clock", measure_once, _CLOCK_EVERY_S), lambda: True))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,75 @@
+"""What every act of this service works with: the pool, the staff's door, the clock, the keys, and the rounds.
+
+Built once in `app.py`; handlers find it with `desk_of`. Rounds are read anew only when their version changed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from litestar import Request
+
+from services.scoring import store
+from services.scoring.reasons import Reason
+from services.scoring.rounds import Round, read_round
+from services.scoring.settings import ScoringSettings
+from services.shared.clock import Clock
+from services.shared.errors import Refusal
+from services.shared.keys import derive
+from services.shared.postgres import Connection, Pool
+from services.shared.staff import StaffDoor
+
+_ROUND_ID = re.compile(r"[a-z0-9-]{1,64}")
+_ROUNDS_CACHED_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys derived from the secret shared with voting, each for one purpose."""
+
+    tallies: bytes
+    pseudonyms: bytes
+
+    @classmethod
+    def of(cls, secret: bytes) -> Keys:
+        return cls(tallies=derive(secret, "tallies"), pseudonyms=derive(secret, "expert pseudonyms"))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The service's tools; holds no state but a cache of rounds."""
+
+    pool: Pool
+    door: StaffDoor
+    clock: Clock
+    keys: Keys
+    settings: ScoringSettings
+    _rounds: dict[str, tuple[tuple[int, str], Round]] = field(default_factory=dict)
+
+    async def round(self, round_id: str, connection: Connection | None = None) -> Round:
+        """The round as newest known; raises Refusal `unknown_round`."""
+        reader = connection or self.pool
+        version = await store.round_version(reader, round_id) if _ROUND_ID.fullmatch(round_id) else None
+        if version is None:
+            raise Refusal(Reason.UNKNOWN_ROUND, "No round has this identifier; check the address.")
+        known = self._rounds.get(round_id)
+        if known is not None and known[0] == version:
+            return known[1]
+        body = await store.round_message(reader, round_id)
+        assert body is not None
+        found = read_round(body)
+        if len(self._rounds) >= _ROUNDS_CACHED_MAX:
+            self._rounds.clear()
+        # What was read may be newer than the version asked for: the cache is keyed by what it holds.
+        self._rounds[round_id] = ((found.message.version, found.message.digest), found)
+        return found
+
+    async def rounds(self) -> list[Round]:
+        """Every round, newest name first."""
+        return [await self.round(round_id) for round_id in await store.round_ids(self.pool)]
+
+
+def desk_of(request: Request[Any, Any, Any]) -> Desk:
+    return cast(Desk, request.app.state.desk)

@@ -1,0 +1,41 @@
+"""Chinese names of the codes that rules and candidates use; templates translate them, the workbook takes them as is."""
+
+from collections.abc import Callable
+
+LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
+CATEGORIES = {
+    "party_building": "党建引领",
+    "democratic_consultation": "民主协商",
+    "social_collaboration": "社会协同",
+    "culture": "文化形塑",
+    "resident_autonomy": "居民自治",
+    "community_building": "社区营造",
+    "mass_prevention": "群防群治",
+    "other": "其他",
+}
+OUTCOMES = {"selected": "入选", "reserve": "备选", "": ""}
+LINKS = {"experts": "专家得分", "votes": "票数", "lots": "抽签"}
+EVENTS = {
+    "extension": "投票延长",
+    "withdrawal": "项目退出",
+    "closed": "提前结束",
+    "published": "公布结果",
+    "numbers_drawn": "抽签定号",
+}
+
+
+def _as_is(text: str) -> str:
+    return text
+
+
+def group_name(group: str, translate: Callable[[str], str] = _as_is) -> str:
+    """`level=major;category=culture` as people say it; an unknown value stands as it is."""
+    if group == "all":
+        return translate("全部项目")
+    known = LEVELS | CATEGORIES
+    values = (pair.partition("=")[2] for pair in group.split(";"))
+    return " · ".join(translate(known[value]) if value in known else value for value in values)
+
+
+def outcome_name(outcome: str) -> str:
+    return OUTCOMES.get(outcome, outcome)

@@ -1,0 +1,234 @@
+"""The scoring service's SQL: read models, sheets with their versions, tallies, rankings and publications.
+
+Sheets are changed under a shared lock of their round and rankings made under the exclusive one, so that no mark
+moves between the look at the sheets and the act that rests on it. Called by the domain modules only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.scoring.records import Ranking, Sheet, SheetAct, SheetState, SheetStatus, Tally
+from services.shared.messages import RoundMessage, TallyMessage, encode
+from services.shared.postgres import Connection, Pool
+from services.shared.ranking.rules import parse_rules
+
+# A connection inside a transaction, or the pool for a single statement.
+Reader = Connection | Pool
+_ROUND_LOCKS = 0x7078
+
+_SHEET = "round, candidate, expert, version, state, marks, comment, may_finish, saved_at, submitted_at"
+_RANKING = (
+    "r.round, r.version, r.rules_digest, r.tally_version, r.tally_digest, r.sheets_digest, r.inputs_digest, r.digest,"
+    " r.software, r.proposed_by, r.created_at, p.confirmed_by, p.published_at"
+)
+_FROM_RANKINGS = "FROM rankings AS r LEFT JOIN publications AS p USING (round, version)"
+
+
+async def hold_round(connection: Connection, round_id: str) -> None:
+    """Keep every sheet of the round as it is until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _ROUND_LOCKS, round_id)
+
+
+async def share_round(connection: Connection, round_id: str) -> None:
+    """Change sheets of the round beside others, but not beside `hold_round`."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1, hashtext($2))", _ROUND_LOCKS, round_id)
+
+
+async def put_round(connection: Connection, message: RoundMessage) -> None:
+    """Keep the newest message of a round."""
+    criteria = [criterion.id for criterion in parse_rules(message.rules.encode()).criteria]
+    await connection.execute(
+        "INSERT INTO rounds (round, version, digest, criteria, experts, message) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (round) DO UPDATE SET version = excluded.version, digest = excluded.digest,"
+        " criteria = excluded.criteria, experts = excluded.experts, message = excluded.message"
+        " WHERE rounds.version <= excluded.version",
+        message.round, message.version, message.digest, criteria, message.experts, encode(message),
+    )  # fmt: skip
+    await connection.executemany(
+        "INSERT INTO candidates (round, candidate) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        [(message.round, card.candidate) for card in message.candidates],
+    )
+
+
+async def round_version(reader: Reader, round_id: str) -> tuple[int, str] | None:
+    """(version, digest) of the newest known message of a round."""
+    row = await reader.fetchrow("SELECT version, digest FROM rounds WHERE round = $1", round_id)
+    return None if row is None else (row["version"], row["digest"])
+
+
+async def round_message(reader: Reader, round_id: str) -> bytes | None:
+    message: bytes | None = await reader.fetchval("SELECT message FROM rounds WHERE round = $1", round_id)
+    return message
+
+
+async def round_ids(reader: Reader) -> list[str]:
+    """Every round, the newest first by its name."""
+    return [row["round"] for row in await reader.fetch("SELECT round FROM rounds ORDER BY round DESC")]
+
+
+async def names_of(reader: Reader, usernames: list[str]) -> dict[str, str]:
+    """Display names by user name, of accounts known here."""
+    rows = await reader.fetch("SELECT username, name FROM staff WHERE username = ANY($1::text[])", usernames)
+    return {row["username"]: row["name"] for row in rows}
+
+
+def _sheet(row: Mapping[str, Any]) -> Sheet:
+    return Sheet(**{**row, "state": SheetState(row["state"])})
+
+
+async def sheet(reader: Reader, round_id: str, candidate: str, expert: str) -> Sheet | None:
+    row = await reader.fetchrow(
+        f"SELECT {_SHEET} FROM sheets WHERE round = $1 AND candidate = $2 AND expert = $3",  # noqa: S608
+        round_id, candidate, expert,
+    )  # fmt: skip
+    return None if row is None else _sheet(row)
+
+
+async def lock_sheet(connection: Connection, round_id: str, candidate: str, expert: str) -> Sheet | None:
+    """The sheet, which nobody else can change until the transaction ends; None when it was never saved."""
+    # The first save of a sheet has no row to lock, therefore the lock stands on its name.
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "\n".join(("sheet", round_id, candidate, expert))
+    )
+    return await sheet(connection, round_id, candidate, expert)
+
+
+async def sheets_of_expert(reader: Reader, round_id: str, expert: str) -> dict[str, Sheet]:
+    """An expert's own sheets by candidate."""
+    rows = await reader.fetch(
+        f"SELECT {_SHEET} FROM sheets WHERE round = $1 AND expert = $2",  # noqa: S608
+        round_id, expert,
+    )  # fmt: skip
+    return {row["candidate"]: _sheet(row) for row in rows}
+
+
+async def submitted_sheets(reader: Reader, round_id: str) -> list[Sheet]:
+    """Every submitted sheet of a round, ordered by candidate and expert."""
+    rows = await reader.fetch(
+        f"SELECT {_SHEET} FROM sheets WHERE round = $1 AND state = 'submitted'"  # noqa: S608
+        ' ORDER BY candidate COLLATE "C", expert COLLATE "C"',
+        round_id,
+    )
+    return [_sheet(row) for row in rows]
+
+
+async def sheet_statuses(reader: Reader, round_id: str) -> list[SheetStatus]:
+    """Every begun sheet of a round without its marks."""
+    rows = await reader.fetch(
+        "SELECT candidate, expert, state FROM sheets WHERE round = $1 ORDER BY expert, candidate", round_id
+    )
+    return [SheetStatus(row["candidate"], row["expert"], SheetState(row["state"])) for row in rows]
+
+
+async def put_sheet(connection: Connection, new: Sheet, act: SheetAct, actor: str, reason: str = "") -> None:
+    """Store a sheet's next version as its current state and in the trace."""
+    values = (new.round, new.candidate, new.expert, new.version, new.state.value, new.marks, new.comment)
+    await connection.execute(
+        "INSERT INTO sheets (round, candidate, expert, version, state, marks, comment, may_finish, saved_at,"
+        " submitted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " ON CONFLICT (round, candidate, expert) DO UPDATE SET version = excluded.version, state = excluded.state,"
+        " marks = excluded.marks, comment = excluded.comment, may_finish = excluded.may_finish,"
+        " saved_at = excluded.saved_at, submitted_at = excluded.submitted_at",
+        *values, new.may_finish, new.saved_at, new.submitted_at,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO sheet_versions (round, candidate, expert, version, state, marks, comment, act, actor, reason, at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        *values, act.value, actor, reason, new.saved_at,
+    )  # fmt: skip
+
+
+async def count_open_rounds_sheets(reader: Reader) -> dict[str, int]:
+    """Sheets by state, of rounds without a publication."""
+    rows = await reader.fetch(
+        "SELECT state, count(*) AS sheets FROM sheets AS s"
+        " WHERE NOT EXISTS (SELECT FROM publications AS p WHERE p.round = s.round) GROUP BY state"
+    )
+    return {row["state"]: row["sheets"] for row in rows}
+
+
+async def put_tally(connection: Connection, message: TallyMessage) -> bool:
+    """Keep a sealed tally; False when it was there already. A second content under one version is an error."""
+    fresh = await connection.fetchval(
+        "INSERT INTO tallies (round, version, digest, sealed_at, sealed) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (round, version) DO NOTHING RETURNING true",
+        message.round, message.version, message.digest, message.sealed_at, message.sealed,
+    )  # fmt: skip
+    return bool(fresh)
+
+
+async def newest_tally(reader: Reader, round_id: str) -> Tally | None:
+    row = await reader.fetchrow(
+        "SELECT version, digest, sealed_at, sealed FROM tallies WHERE round = $1 ORDER BY version DESC LIMIT 1", round_id
+    )
+    return None if row is None else Tally(**row)
+
+
+def _ranking(row: Mapping[str, Any]) -> Ranking:
+    return Ranking(**{**row, "confirmed_by": row["confirmed_by"] or ""})
+
+
+async def rankings(reader: Reader, round_id: str) -> list[Ranking]:
+    """Every ranking of a round without its body, the oldest first."""
+    rows = await reader.fetch(
+        f"SELECT {_RANKING} {_FROM_RANKINGS} WHERE r.round = $1 ORDER BY r.version",  # noqa: S608
+        round_id,
+    )
+    return [_ranking(row) for row in rows]
+
+
+async def ranking(reader: Reader, round_id: str, version: int) -> Ranking | None:
+    row = await reader.fetchrow(
+        f"SELECT {_RANKING}, r.body {_FROM_RANKINGS} WHERE r.round = $1 AND r.version = $2",  # noqa: S608
+        round_id, version,
+    )  # fmt: skip
+    return None if row is None else _ranking(row)
+
+
+async def published_versions(reader: Reader) -> dict[str, int]:
+    """The newest published version of every round that has one."""
+    rows = await reader.fetch("SELECT round, max(version) AS version FROM publications GROUP BY round")
+    return {row["round"]: row["version"] for row in rows}
+
+
+async def is_published(reader: Reader, round_id: str) -> bool:
+    return bool(await reader.fetchval("SELECT EXISTS (SELECT FROM publications WHERE round = $1)", round_id))
+
+
+async def put_ranking(connection: Connection, new: Ranking, files: Mapping[str, bytes]) -> None:
+    """Store a ranking and the files of its bundle, for ever."""
+    await connection.execute(
+        "INSERT INTO rankings (round, version, rules_digest, tally_version, tally_digest, sheets_digest, inputs_digest,"
+        " digest, software, body, proposed_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        new.round, new.version, new.rules_digest, new.tally_version, new.tally_digest, new.sheets_digest,
+        new.inputs_digest, new.digest, new.software, new.body, new.proposed_by, new.created_at,
+    )  # fmt: skip
+    await connection.executemany(
+        "INSERT INTO ranking_files (round, version, name, body) VALUES ($1, $2, $3, $4)",
+        [(new.round, new.version, name, body) for name, body in files.items()],
+    )
+
+
+async def ranking_files(reader: Reader, round_id: str, version: int) -> dict[str, bytes]:
+    rows = await reader.fetch(
+        "SELECT name, body FROM ranking_files WHERE round = $1 AND version = $2 ORDER BY name", round_id, version
+    )
+    return {row["name"]: row["body"] for row in rows}
+
+
+async def put_publication(connection: Connection, published: Ranking) -> None:
+    await connection.execute(
+        "INSERT INTO publications (round, version, proposed_by, confirmed_by, published_at) VALUES ($1, $2, $3, $4, $5)",
+        published.round, published.version, published.proposed_by, published.confirmed_by, published.published_at,
+    )  # fmt: skip
+
+
+async def has_role(reader: Reader, username: str, role: str) -> bool:
+    """Whether an account stands and has a role."""
+    return bool(
+        await reader.fetchval(
+            "SELECT EXISTS (SELECT FROM staff WHERE username = $1 AND $2 = ANY(roles) AND NOT disabled)", username, role
+        )
+    )
