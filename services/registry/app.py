@@ -1,0 +1,110 @@
+"""The registry's composition root: reads like a table of contents."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from litestar import Litestar
+
+from services.registry import health, metrics
+from services.registry.lists import pages as list_pages
+from services.registry.lists.follower import apply_ranking
+from services.registry.parts import Parts
+from services.registry.rounds import api as rounds_api
+from services.registry.rounds import freezing
+from services.registry.rounds import pages as admin_pages
+from services.registry.settings import RegistrySettings
+from services.registry.staff import api as staff_api
+from services.registry.staff import pages as staff_pages
+from services.registry.staff import store as staff_store
+from services.registry.staff.sessions import Sessions
+from services.shared.address import Addresses
+from services.shared.clock import Clock
+from services.shared.loops import ElectedLoops, Loop
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS
+from services.shared.outbox import Follower, Relay
+from services.shared.pages import Pages
+from services.shared.postgres import Election, Pool, open_pool
+from services.shared.redis_client import open_redis
+from services.shared.settings import read_secret
+from services.shared.staff import StaffDoor
+from services.shared.tokens import StaffSigner, StaffVerifier
+from services.shared.web import Edge, create_app
+
+log = logging.getLogger(__name__)
+
+ELECTION_LOCK = 0x70780101
+CLOCK_EVERY_S = 30.0
+REDIS_TIMEOUT_S = 2.0
+
+ROUTES = [
+    *health.ROUTES,
+    *staff_api.ROUTES,
+    *rounds_api.ROUTES,
+    *staff_pages.ROUTES,
+    *admin_pages.ROUTES,
+    *list_pages.ROUTES,
+]
+
+
+def build(settings: RegistrySettings) -> Edge:
+    """The whole service as an ASGI application; raises ConfigurationError where a secret is missing."""
+    web_secret = read_secret(settings.web_secret_file, "REGISTRY_WEB_SECRET_FILE")
+    signer = StaffSigner(read_secret(settings.staff_signing_key_file, "STAFF_SIGNING_KEY_FILE"))
+    verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
+    pages = Pages("registry", Path(__file__).parent)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        pool = await open_pool(
+            settings.database_url, size_max=settings.pool_max,
+            statement_timeout_s=settings.statement_timeout_s, name="registry",
+        )  # fmt: skip
+        redis = open_redis(settings.redis_url, timeout_s=REDIS_TIMEOUT_S, connections_max=8, name="registry")
+        clock = Clock()
+        await _measure(clock, pool)
+        await staff_store.ensure_platform_account(pool, clock.now())
+        sessions = Sessions(pool, signer, clock, settings, web_secret)
+        loops = ElectedLoops(
+            Election(settings.database_url, ELECTION_LOCK, "registry-election"),
+            [
+                Loop("relay_rounds", Relay(pool, redis, REGISTRY_ROUNDS).relay_once, 0.2),
+                Loop("relay_staff", Relay(pool, redis, REGISTRY_STAFF).relay_once, 0.2),
+                Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
+                Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
+                Loop("sweep_attempts", sessions.sweep_once, 60.0),
+            ],
+        )
+        door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
+        addresses = Addresses(settings.trusted_proxies)
+        app.state.parts = Parts(settings, pool, redis, clock, door, sessions, addresses, pages, loops)
+        ticking = asyncio.create_task(_keep_time(clock, pool), name="clock")
+        try:
+            async with loops:
+                yield
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+            await redis.aclose()
+            await pool.close()
+
+    app = create_app("registry", settings, web_secret, ROUTES, lifespan, "Pingxuan registry")
+    app.state.error_page = pages.render_error
+    return Edge(app)
+
+
+async def _measure(clock: Clock, pool: Pool) -> None:
+    metrics.clock_offset_seconds.set(await clock.measure(pool))
+
+
+async def _keep_time(clock: Clock, pool: Pool) -> None:
+    """Every process corrects its own clock; while PostgreSQL is away the last offset stays."""
+    while True:
+        await asyncio.sleep(CLOCK_EVERY_S)
+        try:
+            await _measure(clock, pool)
+        except Exception as error:
+            log.warning("clock not measured", extra={"failure": type(error).__name__})

@@ -1,0 +1,51 @@
+"""Invariants of the registry: each query must return no rows. Run by `pingxuan audit` and after fault tests."""
+
+INVARIANTS: dict[str, str] = {
+    "every_account_change_left_a_message": """
+        SELECT (SELECT coalesce(sum(version), 0) FROM staff) AS changes,
+               (SELECT count(*) FROM outbox WHERE stream = 'registry.staff') AS messages
+        WHERE (SELECT coalesce(sum(version), 0) FROM staff)
+           <> (SELECT count(*) FROM outbox WHERE stream = 'registry.staff')""",
+    "every_round_change_left_a_message": """
+        SELECT s.round, s.version FROM round_states s
+        WHERE s.version <> (
+            SELECT count(*) FROM outbox o WHERE o.stream = 'registry.rounds'
+            AND convert_from(o.body, 'UTF8')::jsonb ->> 'round' = s.round)""",
+    "every_account_has_an_event": """
+        SELECT staff FROM staff s WHERE NOT EXISTS (
+            SELECT 1 FROM staff_events e WHERE e.staff = s.staff AND e.event = 'created')""",
+    "disabled_accounts_have_no_open_session": """
+        SELECT s.staff FROM staff s JOIN sessions x USING (staff)
+        WHERE s.disabled AND x.revoked_at IS NULL AND x.created_at < s.not_before""",
+    "the_digest_is_that_of_the_rules": """
+        SELECT round, digest FROM rounds WHERE digest <> encode(sha256(convert_to(rules, 'UTF8')), 'hex')""",
+    "every_round_has_a_state": """
+        SELECT r.round FROM rounds r LEFT JOIN round_states s USING (round) WHERE s.round IS NULL OR s.version < 1""",
+    "rounds_were_frozen_before_voting_opened": """
+        SELECT round, frozen_at, voting_opens_at FROM rounds WHERE voting_opens_at <= frozen_at""",
+    "numbers_are_dense": """
+        SELECT round, count(*) AS candidates, max(number) AS last FROM candidates GROUP BY round
+        HAVING count(*) <> max(number)""",
+    "numbers_are_those_of_the_seed": """
+        SELECT round, candidate, number FROM (
+            SELECT c.round, c.candidate, c.number, row_number() OVER (
+                PARTITION BY c.round
+                ORDER BY encode(sha256(convert_to(r.number_seed || ':' || c.candidate, 'UTF8')), 'hex') COLLATE "C"
+            ) AS drawn FROM candidates c JOIN rounds r USING (round)) d
+        WHERE number <> drawn""",
+    "seeds_of_lots_are_revealed_after_voting_only": """
+        SELECT r.round, s.lots_revealed_at FROM rounds r JOIN round_states s USING (round)
+        WHERE s.lots_revealed_at < coalesce(s.closed_early_at, r.lots_after)""",
+    "list_versions_are_dense": """
+        SELECT s.round, s.list_version FROM round_states s
+        WHERE s.list_version <> (SELECT count(*) FROM lists l WHERE l.round = s.round)
+           OR s.list_version <> (SELECT coalesce(max(version), 0) FROM lists l WHERE l.round = s.round)""",
+    "every_list_has_a_notice": """
+        SELECT l.round, l.version FROM lists l
+        LEFT JOIN notices n ON n.round = l.round AND n.list_version = l.version WHERE n.round IS NULL""",
+    "lists_rest_on_the_frozen_rules": """
+        SELECT l.round, l.version FROM lists l JOIN rounds r USING (round) WHERE l.rules_digest <> r.digest""",
+    "outbox_numbers_are_dense": """
+        SELECT stream, count(n) AS numbered, max(n) AS last FROM outbox WHERE n IS NOT NULL GROUP BY stream
+        HAVING count(n) <> max(n)""",
+}

@@ -1,0 +1,1 @@
+"""Lists (名单) and their public notices (公示), made from the rankings that scoring publishes."""

@@ -1,0 +1,47 @@
+"""Public notices (公示): the list of them, and one with its candidates and objection window."""
+
+from itertools import groupby
+
+from litestar import Response, get
+
+from services.registry.lists import store
+from services.registry.parts import parts
+from services.registry.reasons import RegistryReason
+from services.registry.rounds import freezing
+from services.registry.rounds import store as rounds
+from services.registry.rounds.vocabulary import CATEGORIES, LEVELS
+from services.shared.errors import Refusal
+from services.shared.pages import AnyRequest
+
+
+@get("/notices")
+async def notices_page(request: AnyRequest) -> Response[str]:
+    """The newest notice of every round that has one."""
+    own = parts(request)
+    return own.pages.render(request, "notices.html", notices=await store.all_notices(own.pool), now=own.clock.now())
+
+
+@get("/notices/{round_id:str}")
+async def notice_page(request: AnyRequest, round_id: str) -> Response[str]:
+    """A round's notice; `?version=` shows an older one."""
+    own = parts(request)
+    round_ = await rounds.load_round(own.pool, round_id)
+    if round_ is None:
+        raise freezing.unknown_round(round_id)
+    wanted = request.query_params.get("version", "")
+    notice = await store.notice(own.pool, round_id, int(wanted) if _is_version(wanted) else None)
+    if notice is None:
+        raise Refusal(RegistryReason.UNKNOWN_NOTICE, "Nothing has been published for this round yet.")
+    groups = [(name, list(entries)) for name, entries in groupby(notice.entries, key=lambda entry: entry.group)]
+    return own.pages.render(
+        request, "notice.html", round=round_, notice=notice, groups=groups, now=own.clock.now(),
+        versions=await store.versions(own.pool, round_id), newest=round_.list_version,
+        contact=own.settings.contact, levels=LEVELS, categories=CATEGORIES,
+    )  # fmt: skip
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 8
+
+
+ROUTES = [notices_page, notice_page]

@@ -1,0 +1,16 @@
+"""Every metric of the registry beside those of `shared/metrics.py`; labels come from enums only."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+sign_ins_total = Counter("registry_sign_ins_total", "Tries to sign in, by outcome.", ["outcome"])
+password_hash_seconds = Histogram(
+    "registry_password_hash_seconds",
+    "Time of one password check, waiting for its turn included.",
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+rounds_loaded_total = Counter("registry_rounds_loaded_total", "Rounds that were to be loaded, by outcome.", ["outcome"])
+lists_made_total = Counter("registry_lists_made_total", "List versions made from published rankings.")
+rankings_refused_total = Counter(
+    "registry_rankings_refused_total", "Published rankings that fit no round or other rules, and made no list."
+)
+clock_offset_seconds = Gauge("registry_clock_offset_seconds", "PostgreSQL's clock minus this process's clock.")

@@ -1,0 +1,140 @@
+"""Loading a round: check everything, then freeze it in one transaction; and closing it early.
+
+Invariant: a round is frozen before its voting opens, and never twice with different content. Called by `api.py`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from services.registry import metrics
+from services.registry.reasons import RegistryReason
+from services.registry.rounds import lots, opening, store
+from services.registry.rounds.files import Draft, read_draft
+from services.registry.rounds.reading import Problem, problem_of
+from services.registry.rounds.views import Round
+from services.shared.errors import Refusal
+from services.shared.postgres import Connection, Pool, transaction
+from services.shared.ranking.errors import InputError
+from services.shared.ranking.rules import parse_rules
+
+REASON_MAX = 500
+# Closing early takes effect a moment later, so that voting knows it before it holds: no ballot that was received and
+# acknowledged meanwhile may turn out to have come too late.
+CLOSE_NOTICE = timedelta(seconds=3)
+
+
+def prepare(files: Mapping[str, str], open_for_s: int | None, now: datetime) -> Draft:
+    """The checked draft with its effective rules; raises Refusal `bad_round` listing every problem."""
+    rules_text = files.get("rules.toml", "")
+    if open_for_s is not None and "rules.toml" in files:
+        try:
+            timezone = parse_rules(rules_text.encode(), "rules.toml").round.timezone
+            rules_text = opening.open_at_once(rules_text, timezone, now, open_for_s)
+        except InputError:
+            pass  # told with everything else below
+    draft, problems = read_draft(files, rules_text)
+    if draft is None:
+        raise bad_round(problems)
+    return draft
+
+
+def bad_round(problems: list[Problem]) -> Refusal:
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Refusal(
+        RegistryReason.BAD_ROUND,
+        f"{problems[0]}{more}",
+        problems=[{"file": each.file, "line": each.line or None, "reason": each.reason} for each in problems],
+    )
+
+
+def check_in_time(draft: Draft, now: datetime) -> None:
+    """Raises Refusal `too_late` where voting or scoring has begun: rules come first."""
+    windows = (("voting", draft.rules.windows.voting), ("scoring", draft.rules.windows.scoring))
+    for name, window in windows:
+        if window is not None and window.opens <= now:
+            raise Refusal(
+                RegistryReason.TOO_LATE,
+                f"The {name} window of rules.toml opened at {window.opens.isoformat()}; a round must be frozen before:"
+                " move the window, or load it with --open-for 10m (open_for_s).",
+            )
+
+
+def round_id_of(files: Mapping[str, str]) -> str:
+    """The id in rules.toml; raises Refusal `bad_round`."""
+    if "rules.toml" not in files:
+        raise bad_round([Problem("rules.toml", 0, "is missing; a round needs its rules")])
+    try:
+        return parse_rules(files["rules.toml"].encode(), "rules.toml").round.id
+    except InputError as error:
+        _, problems = read_draft(files, files["rules.toml"])
+        raise bad_round(problems or [problem_of(error)]) from None
+
+
+async def known_round(
+    connection: Connection, round_id: str, files: Mapping[str, str], open_for_s: int | None
+) -> Round | None:
+    """The round if it exists with the same files; None if there is none; raises Refusal `round_exists`."""
+    known = await store.known_files(connection, round_id)
+    if known is None:
+        return None
+    if known.hashes != store.hashes_of(files) or known.open_for_s != open_for_s:
+        raise Refusal(
+            RegistryReason.ROUND_EXISTS,
+            f"Round {round_id} is frozen with other files or another --open-for; give the new one another id.",
+        )
+    return await store.load_round(connection, round_id)
+
+
+async def load(
+    pool: Pool, files: Mapping[str, str], open_for_s: int | None, actor: str, consent: str, now: datetime
+) -> tuple[Round, bool]:
+    """(the frozen round, was it made now); the same files again give the same round."""
+    round_id = round_id_of(files)
+    async with transaction(pool) as connection:
+        await store.lock_round(connection, round_id)
+        known = await known_round(connection, round_id, files, open_for_s)
+        if known is not None:
+            metrics.rounds_loaded_total.labels("known").inc()
+            return known, False
+        draft = await asyncio.to_thread(prepare, files, open_for_s, now)
+        check_in_time(draft, now)
+        seed = lots.new_seed()
+        numbers = lots.draw_numbers([each.candidate for each in draft.candidates], seed)
+        frozen = store.Frozen(now, actor, consent, seed, numbers, open_for_s)
+        await store.insert_round(connection, draft, files, frozen)
+        made = await store.publish(connection, round_id)
+    metrics.rounds_loaded_total.labels("frozen").inc()
+    return made, True
+
+
+async def close(pool: Pool, round_id: str, reason: str, actor: str, now: datetime) -> Round:
+    """Close voting before its time; raises Refusal `unknown_round`, `not_open`, `already_closed`, `reason_missing`."""
+    why = " ".join(reason.split())
+    if not 0 < len(why) <= REASON_MAX:
+        raise Refusal(RegistryReason.REASON_MISSING, f"Say in 1 to {REASON_MAX} characters why; it is published.")
+    async with transaction(pool) as connection:
+        await store.lock_round(connection, round_id)
+        round_ = await store.load_round(connection, round_id)
+        if round_ is None:
+            raise unknown_round(round_id)
+        if round_.voting_opens_at is None or now < round_.voting_opens_at:
+            raise Refusal(RegistryReason.NOT_OPEN, f"Voting of {round_id} has not opened; there is nothing to close.")
+        ends_at = round_.voting_ends_at
+        if round_.closed_early_at is not None or ends_at is None or ends_at <= now:
+            at = ends_at.isoformat() if ends_at else "never"
+            raise Refusal(RegistryReason.ALREADY_CLOSED, f"Voting of {round_id} closed at {at}.")
+        closes_at = min(ends_at, now + CLOSE_NOTICE)
+        await store.close_early(connection, round_id, closes_at)
+        await store.add_event(connection, round_id, now, "closed", why, actor)
+        return await store.publish(connection, round_id)
+
+
+def unknown_round(round_id: str) -> Refusal:
+    return Refusal(RegistryReason.UNKNOWN_ROUND, f"There is no round {round_id[:64]!r}; see /api/registry/v1/rounds.")
+
+
+async def reveal_once(pool: Pool, now: datetime) -> int:
+    """Step of the elected loop: make seeds of lots public once voting is over."""
+    rounds = await store.seeds_to_reveal(pool, now)
+    return sum([await store.reveal_seed(pool, round_id, now) for round_id in rounds])

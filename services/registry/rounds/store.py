@@ -1,0 +1,221 @@
+"""Rounds in PostgreSQL: the only SQL of this subject.
+
+Invariant: what was frozen never changes (triggers refuse it); what may change raises the round's version and leaves a
+RoundMessage of the whole state in the outbox, in the same transaction.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.registry.rounds.files import SECRET_FILES, Draft
+from services.registry.rounds.views import Round, RoundLine
+from services.shared import outbox
+from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, RoundEvent
+from services.shared.postgres import Connection, Pool, transaction
+
+ROUND_LOCK = 0x7078
+
+
+class Frozen(msgspec.Struct, frozen=True):
+    """What freezing adds to a draft."""
+
+    at: datetime
+    by: str
+    consent: str
+    number_seed: str
+    numbers: dict[str, int]
+    open_for_s: int | None
+
+
+class KnownFiles(msgspec.Struct, frozen=True):
+    """How an existing round was made: file name → SHA-256, and whether it was opened at once."""
+
+    hashes: dict[str, bytes]
+    open_for_s: int | None
+
+
+def hashes_of(files: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: hashlib.sha256(text.encode()).digest() for name, text in files.items()}
+
+
+async def lock_round(connection: Connection, round_id: str) -> None:
+    """Serialise changes of one round within the caller's transaction."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", ROUND_LOCK, round_id)
+
+
+async def known_files(connection: Connection, round_id: str) -> KnownFiles | None:
+    """How the round was loaded, or None where there is none of this name."""
+    row = await connection.fetchrow("SELECT open_for_s FROM rounds WHERE round = $1", round_id)
+    if row is None:
+        return None
+    files = await connection.fetch("SELECT name, sha256 FROM round_files WHERE round = $1", round_id)
+    return KnownFiles({each["name"]: bytes(each["sha256"]) for each in files}, row["open_for_s"])
+
+
+async def insert_round(connection: Connection, draft: Draft, files: Mapping[str, str], frozen: Frozen) -> None:
+    """Write a frozen round with everything it is made of, and its first events."""
+    round_id, voting = draft.rules.round.id, draft.rules.windows.voting
+    await connection.execute(
+        "INSERT INTO rounds (round, title, timezone, digest, rules, consent, number_seed, open_for_s,"
+        " voting_opens_at, voting_closes_at, lots_after, frozen_at, frozen_by, criteria, experts, warnings)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        round_id, draft.rules.round.title or round_id, draft.rules.round.timezone or "UTC", draft.rules.digest,
+        draft.rules_text, frozen.consent, frozen.number_seed, frozen.open_for_s,
+        voting.opens if voting else None, voting.closes if voting else None, lots_after(draft), frozen.at, frozen.by,
+        msgspec.to_builtins(draft.criteria), draft.experts, draft.warnings,
+    )  # fmt: skip
+    await connection.execute("INSERT INTO round_states (round, version) VALUES ($1, 0)", round_id)
+    if draft.lots_seed:
+        await connection.execute(
+            "INSERT INTO round_secrets (round, lots_seed) VALUES ($1, $2)", round_id, draft.lots_seed
+        )
+    await _insert_files(connection, round_id, files)
+    await _insert_candidates(connection, round_id, draft, frozen.numbers)
+    await add_event(connection, round_id, frozen.at, "frozen", draft.rules.digest, frozen.by)
+    await add_event(connection, round_id, frozen.at, "numbers_drawn", frozen.number_seed, frozen.by)
+
+
+def lots_after(draft: Draft) -> datetime | None:
+    """When the seed of lots may be known: the end of voting, or of scoring where nobody votes."""
+    window = draft.rules.windows.voting or draft.rules.windows.scoring
+    return window.closes if window else None
+
+
+async def _insert_files(connection: Connection, round_id: str, files: Mapping[str, str]) -> None:
+    await connection.executemany(
+        "INSERT INTO round_files (round, name, sha256, content) VALUES ($1, $2, $3, $4)",
+        [
+            (round_id, name, digest, None if name in SECRET_FILES else files[name])
+            for name, digest in sorted(hashes_of(files).items())
+        ],
+    )
+
+
+async def _insert_candidates(connection: Connection, round_id: str, draft: Draft, numbers: Mapping[str, int]) -> None:
+    await connection.executemany(
+        "INSERT INTO channels (round, channel, name, kind) VALUES ($1, $2, $3, $4)",
+        [(round_id, each.channel, each.name, each.kind) for each in draft.channels.values()],
+    )
+    await connection.executemany(
+        "INSERT INTO candidates (round, candidate, number, title, unit, channel, category, level, summary,"
+        " withdrawn_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        [
+            (
+                round_id, each.candidate, numbers[each.candidate], each.title, each.unit, each.channel,
+                each.category, each.level, draft.summary_of(each.candidate), each.withdrawn_at,
+            )
+            for each in draft.candidates
+        ],
+    )  # fmt: skip
+    await connection.executemany(
+        "INSERT INTO applications (round, candidate, lead_credit_code, budget_total, content)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        [
+            (round_id, each.candidate, each.lead.credit_code, each.budget_total, msgspec.to_builtins(each))
+            for each in draft.applications.values()
+        ],
+    )
+
+
+async def add_event(connection: Connection, round_id: str, at: datetime, event: str, detail: str, actor: str) -> None:
+    await connection.execute(
+        "INSERT INTO round_events (round, at, event, detail, actor) VALUES ($1, $2, $3, $4, $5)",
+        round_id, at, event, detail, actor,
+    )  # fmt: skip
+
+
+async def publish(connection: Connection, round_id: str) -> Round:
+    """Raise the version and leave the whole state in the outbox; returns the round as it is now."""
+    await connection.execute("UPDATE round_states SET version = version + 1 WHERE round = $1", round_id)
+    round_ = await load_round(connection, round_id)
+    assert round_ is not None
+    await outbox.append(connection, REGISTRY_ROUNDS, round_.message())
+    return round_
+
+
+async def load_round(connection: Connection | Pool, round_id: str) -> Round | None:
+    """A round, its candidates in number order, its events as they happened; None where there is none."""
+    if "\0" in round_id:  # PostgreSQL's texts cannot hold it
+        return None
+    row = await connection.fetchrow(
+        "SELECT r.round, r.title, r.timezone, r.digest, r.rules, r.consent, r.number_seed, r.open_for_s,"
+        " r.voting_opens_at, r.voting_closes_at, r.frozen_at, r.criteria, r.experts, r.warnings,"
+        " s.version, s.closed_early_at, s.list_version, s.ranking_version,"
+        " CASE WHEN s.lots_revealed_at IS NULL THEN '' ELSE coalesce(x.lots_seed, '') END AS lots_seed"
+        " FROM rounds r JOIN round_states s USING (round) LEFT JOIN round_secrets x USING (round) WHERE r.round = $1",
+        round_id,
+    )
+    if row is None:
+        return None
+    events = await connection.fetch("SELECT at, event, detail FROM round_events WHERE round = $1 ORDER BY id", round_id)
+    fields: dict[str, Any] = dict(row)
+    fields["criteria"] = msgspec.convert(row["criteria"], list[CriterionText])
+    fields["events"] = [RoundEvent(each["at"], each["event"], each["detail"]) for each in events]
+    fields["candidates"] = await _cards(connection, round_id)
+    return Round(**fields)
+
+
+async def _cards(connection: Connection | Pool, round_id: str) -> list[CandidateCard]:
+    rows = await connection.fetch(
+        "SELECT c.candidate, c.number, c.title, c.unit, c.channel, c.category, c.level, c.summary, c.withdrawn_at,"
+        " coalesce(h.name, '') AS channel_title"
+        " FROM candidates c LEFT JOIN channels h ON h.round = c.round AND h.channel = c.channel"
+        " WHERE c.round = $1 ORDER BY c.number",
+        round_id,
+    )
+    return [CandidateCard(**dict(row)) for row in rows]
+
+
+async def all_rounds(pool: Pool) -> list[RoundLine]:
+    """Every round, newest first."""
+    rows = await pool.fetch(
+        "SELECT r.round, r.title, r.digest, s.version, r.frozen_at, r.voting_opens_at,"
+        " coalesce(s.closed_early_at, r.voting_closes_at) AS voting_ends_at, s.list_version,"
+        " (SELECT count(*) FROM candidates c WHERE c.round = r.round) AS candidates"
+        " FROM rounds r JOIN round_states s USING (round) ORDER BY r.frozen_at DESC, r.round"
+    )
+    return [RoundLine(**dict(row)) for row in rows]
+
+
+async def application(pool: Pool, round_id: str, candidate: str) -> dict[str, Any] | None:
+    """The whole application behind a candidate; None where the round has only its card."""
+    content: dict[str, Any] | None = await pool.fetchval(
+        "SELECT content FROM applications WHERE round = $1 AND candidate = $2", round_id, candidate
+    )
+    return content
+
+
+async def close_early(connection: Connection, round_id: str, at: datetime) -> None:
+    await connection.execute("UPDATE round_states SET closed_early_at = $2 WHERE round = $1", round_id, at)
+
+
+async def seeds_to_reveal(pool: Pool, now: datetime) -> list[str]:
+    """Rounds whose voting is over and whose seed of lots is still kept."""
+    rows = await pool.fetch(
+        "SELECT r.round FROM rounds r JOIN round_states s USING (round) JOIN round_secrets x USING (round)"
+        " WHERE s.lots_revealed_at IS NULL AND coalesce(s.closed_early_at, r.lots_after) <= $1"
+        " ORDER BY r.round LIMIT 100",
+        now,
+    )
+    return [row["round"] for row in rows]
+
+
+async def reveal_seed(pool: Pool, round_id: str, now: datetime) -> bool:
+    """Make the seed of lots public; returns whether this call did it."""
+    async with transaction(pool) as connection:
+        await lock_round(connection, round_id)
+        revealed = await connection.fetchval(
+            "UPDATE round_states SET lots_revealed_at = $2 WHERE round = $1 AND lots_revealed_at IS NULL"
+            " RETURNING (SELECT lots_seed FROM round_secrets x WHERE x.round = round_states.round)",
+            round_id,
+            now,
+        )
+        if revealed is None:
+            return False
+        await add_event(connection, round_id, now, "lots_revealed", revealed, "registry")
+        await publish(connection, round_id)
+    return True

@@ -1,0 +1,134 @@
+"""A stored round as callers see it: phase, windows, public facts. Pure values; built by `store.py`."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from services.shared.messages import CandidateCard, CriterionText, RoundEvent, RoundMessage
+from services.shared.ranking.model import Window
+from services.shared.ranking.rules import parse_rules
+
+
+class Phase(StrEnum):
+    """Where a round stands, as far as the registry knows (whether it is sealed, voting knows)."""
+
+    SCHEDULED = "scheduled"
+    OPEN = "open"
+    CLOSED = "closed"
+    PUBLISHED = "published"
+
+
+class Round(msgspec.Struct, frozen=True):
+    """A frozen round with its present state; `lots_seed` is empty until it was revealed."""
+
+    round: str
+    version: int
+    title: str
+    timezone: str
+    digest: str
+    rules: str
+    consent: str
+    number_seed: str
+    open_for_s: int | None
+    voting_opens_at: datetime | None
+    voting_closes_at: datetime | None
+    frozen_at: datetime
+    warnings: list[str]
+    candidates: list[CandidateCard]
+    criteria: list[CriterionText]
+    experts: list[str]
+    events: list[RoundEvent]
+    lots_seed: str
+    list_version: int
+    ranking_version: int
+    closed_early_at: datetime | None
+
+    @property
+    def voting_ends_at(self) -> datetime | None:
+        return self.closed_early_at or self.voting_closes_at
+
+    def phase(self, now: datetime) -> Phase:
+        if self.list_version:
+            return Phase.PUBLISHED
+        if self.voting_opens_at is None or self.voting_ends_at is None or now < self.voting_opens_at:
+            return Phase.SCHEDULED
+        return Phase.OPEN if now < self.voting_ends_at else Phase.CLOSED
+
+    def message(self) -> RoundMessage:
+        """The whole state for `registry.rounds`."""
+        return RoundMessage(
+            round=self.round, version=self.version, digest=self.digest, rules=self.rules, frozen_at=self.frozen_at,
+            consent=self.consent, candidates=self.candidates, criteria=self.criteria, experts=self.experts,
+            events=self.events, lots_seed=self.lots_seed, list_version=self.list_version,
+            ranking_version=self.ranking_version, closed_early_at=self.closed_early_at,
+        )  # fmt: skip
+
+    def windows(self) -> dict[str, dict[str, datetime]]:
+        """Name → opens and closes, in the round's own offset, for the windows it has."""
+        windows = parse_rules(self.rules.encode()).windows
+        found: dict[str, Window | None] = {
+            "application": windows.application,
+            "recommendation": windows.recommendation,
+            "voting": windows.voting,
+            "scoring": windows.scoring,
+        }
+        return {name: {"opens": each.opens, "closes": each.closes} for name, each in found.items() if each}
+
+
+class RoundLine(msgspec.Struct, frozen=True):
+    """A round in a list of rounds."""
+
+    round: str
+    title: str
+    digest: str
+    version: int
+    candidates: int
+    frozen_at: datetime
+    voting_opens_at: datetime | None
+    voting_ends_at: datetime | None
+    list_version: int
+
+    def phase(self, now: datetime) -> Phase:
+        if self.list_version:
+            return Phase.PUBLISHED
+        if self.voting_opens_at is None or self.voting_ends_at is None or now < self.voting_opens_at:
+            return Phase.SCHEDULED
+        return Phase.OPEN if now < self.voting_ends_at else Phase.CLOSED
+
+
+def line_facts(line: RoundLine, now: datetime) -> dict[str, Any]:
+    """The public facts of one round in a list."""
+    return {**msgspec.structs.asdict(line), "phase": line.phase(now)}
+
+
+def loaded_facts(round_: Round) -> dict[str, Any]:
+    """The answer to loading a round."""
+    return {
+        "round": round_.round,
+        "version": round_.version,
+        "digest": round_.digest,
+        "rules": round_.rules,
+        "windows": round_.windows(),
+        "candidates": len(round_.candidates),
+        "number_seed": round_.number_seed,
+        "warnings": round_.warnings,
+    }
+
+
+def public_facts(round_: Round, now: datetime) -> dict[str, Any]:
+    """Everything the public may know of a round."""
+    return {
+        **loaded_facts(round_),
+        "title": round_.title,
+        "timezone": round_.timezone,
+        "phase": round_.phase(now),
+        "frozen_at": round_.frozen_at,
+        "closed_early_at": round_.closed_early_at,
+        "lots_seed": round_.lots_seed,
+        "list_version": round_.list_version,
+        "ranking_version": round_.ranking_version,
+        "events": round_.events,
+        "candidates": round_.candidates,
+    }

@@ -1,0 +1,28 @@
+"""The closed vocabularies of applications, with the words that pages show; DOMAIN facts, not rules of a round."""
+
+LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
+CATEGORIES = {
+    "party_building": "党建引领",
+    "democratic_consultation": "民主协商",
+    "social_collaboration": "社会协同",
+    "culture": "文化形塑",
+    "resident_autonomy": "居民自治",
+    "community_building": "社区营造",
+    "mass_prevention": "群防群治",
+    "other": "其他",
+}
+LEAD_KINDS = {
+    "party_government": "党政机关",
+    "public_institution": "事业单位",
+    "enterprise": "企业",
+    "community": "社区",
+    "village": "村",
+}
+PARTNER_KINDS = {"university": "高校", "research_institute": "科研机构", "social_organisation": "社会组织"}
+CHANNEL_KINDS = {"district": "县（市）区", "zone": "开发（度假）区", "municipal_unit": "市级单位"}
+SECTIONS = {
+    "need_analysis": "服务需求分析",
+    "work_plan": "工作计划",
+    "innovation_analysis": "创新性分析",
+    "contingencies": "突发情况预测及应对机制",
+}

@@ -1,0 +1,39 @@
+"""What an operator may tune in the registry; read from the environment by `services.shared.settings.load`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from services.shared.settings import Doc, ServiceSettings, load
+
+
+class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
+    """Settings of the registry; names of variables are `REGISTRY_` and the field's name."""
+
+    port: Annotated[int, Doc(description="Port the service listens on.", ge=1, le=65535)] = 8002
+    metrics_port: Annotated[int, Doc(description="Internal port of /metrics, whole over the workers.", ge=1)] = 9101
+    staff_signing_key_file: Annotated[str, Doc(description="File with the private key of staff tokens (PEM).")]
+    body_max_bytes: Annotated[
+        int, Doc(description="Request bodies longer than this are refused; a round's files travel in one.", ge=1024)
+    ] = 25 << 20
+    session_hours: Annotated[float, Doc(description="A session ends after so many hours.", gt=0)] = 12.0
+    session_idle_minutes: Annotated[float, Doc(description="A session unused so long has ended.", gt=0)] = 60.0
+    hashing_parallel: Annotated[
+        int, Doc(description="Passwords hashed at once per worker; each takes 64 MiB.", ge=1, le=16)
+    ] = 2
+    hashing_waiting_max: Annotated[
+        int, Doc(description="Sign-ins that may wait for a hash before others are told to come back.", ge=1)
+    ] = 32
+    attempts_free: Annotated[
+        int, Doc(description="Failed sign-ins per name and address before pauses begin.", ge=1)
+    ] = 5
+    attempt_pause_max_s: Annotated[
+        float, Doc(description="Longest pause between tries; short, so that nobody is locked out.", gt=0)
+    ] = 30.0
+    consent_version: Annotated[str, Doc(description="Version of the privacy notice that voters agree to.")] = "1"
+    contact: Annotated[str, Doc(description="Whom a public notice names for questions and objections.")] = "12345"
+
+
+def load_settings() -> RegistrySettings:
+    """Settings of this process; raises ConfigurationError."""
+    return load(RegistrySettings, "registry")

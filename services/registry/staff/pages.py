@@ -1,0 +1,93 @@
+"""Pages of signing in and out. The form works without script; a token that ran out is renewed on the way to a page."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response, get, post
+from litestar.datastructures import Cookie
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from services.registry.parts import parts
+from services.registry.staff import cookies
+from services.registry.staff.sessions import StaffToken
+from services.shared.errors import Refusal
+from services.shared.pages import AnyRequest
+
+
+class SignInForm(msgspec.Struct, frozen=True):
+    username: str = ""
+    password: str = ""
+    next: str = ""
+
+
+Form = Annotated[SignInForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+@get("/sign-in", sync_to_thread=False)
+def sign_in_page(request: AnyRequest) -> Response[str]:
+    """The form; `?next=` is where to go on."""
+    return _form(request, cookies.safe_next(request.query_params.get("next", "")))
+
+
+def _form(request: AnyRequest, following: str, *, refusal: Refusal | None = None, username: str = "") -> Response[str]:
+    return parts(request).pages.render(
+        request, "sign_in.html", status=refusal.reason.status if refusal else 200,
+        next=following, username=username, reason=refusal.reason.value if refusal else "",
+        retry_after_s=refusal.retry_after_s if refusal else None,
+    )  # fmt: skip
+
+
+@post("/sign-in")
+async def sign_in_with_form(request: AnyRequest, data: Form) -> Response[Any]:
+    """Check the form and go on to the page that was wanted, or to the role's own."""
+    own = parts(request)
+    following = cookies.safe_next(data.next)
+    try:
+        opened = await own.sessions.sign_in(data.username, data.password, own.address(request))
+    except Refusal as refusal:
+        return _form(request, following, refusal=refusal, username=data.username[:200])
+    session = cookies.session_cookie(opened.session, own.sessions.lifetime, own.settings.public_origin)
+    return _go_on(request, following or cookies.home_of(opened.account.roles), opened.token, session)
+
+
+@get("/sign-in/renew")
+async def renew_and_go_on(request: AnyRequest) -> Response[None]:
+    """Renew the token by the session and go back to the page; without a session, to the form."""
+    own = parts(request)
+    following = cookies.safe_next(request.query_params.get("next", ""))
+    renewed = await own.sessions.renew(request.cookies.get(cookies.SESSION_COOKIE, ""))
+    if renewed is None:
+        return _redirect(sign_in_path(following), [])
+    account, token = renewed
+    return _go_on(request, following or cookies.home_of(account.roles), token)
+
+
+@post("/sign-out")
+async def sign_out_with_form(request: AnyRequest) -> Response[None]:
+    """End the session and show the form again."""
+    own = parts(request)
+    await own.sessions.end(request.cookies.get(cookies.SESSION_COOKIE, ""))
+    return _redirect("/sign-in", cookies.gone_cookies(own.settings.public_origin))
+
+
+def sign_in_path(following: str) -> str:
+    return f"/sign-in?next={quote(following, safe='/')}" if following else "/sign-in"
+
+
+def renewal(following: str) -> Response[None]:
+    """Away to the renewal, for a page whose token is missing or has run out."""
+    return _redirect(f"/sign-in/renew?next={quote(following, safe='/')}", [])
+
+
+def _go_on(request: AnyRequest, path: str, token: StaffToken, *more: Cookie) -> Response[None]:
+    return _redirect(path, [cookies.token_cookie(token.token, parts(request).settings.public_origin), *more])
+
+
+def _redirect(path: str, set_cookies: list[Cookie]) -> Response[None]:
+    headers = {"location": path, "cache-control": "no-store"}
+    return Response(None, status_code=303, headers=headers, cookies=set_cookies)
+
+
+ROUTES = [sign_in_page, sign_in_with_form, renew_and_go_on, sign_out_with_form]
