@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from services.shared.errors import MigrationError
+from services.shared.errors import ConfigurationError, MigrationError
 
 if TYPE_CHECKING:  # asyncpg's classes are generic only in its stubs
     Dedicated = asyncpg.Connection[asyncpg.Record]
@@ -126,6 +126,23 @@ async def check_schema(connection: Connection, folder: Path) -> None:
             f"the database is at migration {newest}, this software needs {wanted}: "
             "start it once with the owner's URL (…_OWNER_DATABASE_URL) or run `pingxuan up`"
         )
+
+
+async def prepare_schema(service: str, owner_url: str, app_url: str, folder: Path) -> None:
+    """Migrate where the owner's URL is given, else check; raises MigrationError or ConfigurationError."""
+    try:
+        if owner_url:
+            await migrate(owner_url, app_url, folder)
+            return
+        connection = await connect(app_url, statement_timeout_s=10, name=f"{service}-schema")
+        try:
+            await check_schema(connection, folder)
+        finally:
+            await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ConfigurationError(
+            f"PostgreSQL cannot be used ({type(error).__name__}): check {service.upper()}_DATABASE_URL and that it runs"
+        ) from error
 
 
 @asynccontextmanager

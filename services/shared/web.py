@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ import asyncpg
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.config.csrf import CSRFConfig
-from litestar.config.response_cache import ResponseCacheConfig
+from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
 from litestar.openapi.config import OpenAPIConfig
@@ -69,6 +69,7 @@ def create_app(
     routes: Sequence[ControllerRouterHandler],
     lifespan: Lifespan,
     title: str,
+    dependencies: Mapping[str, Provide] | None = None,
 ) -> Litestar:
     """The service's Litestar application; every API route lives under `/api/<service>/v1`."""
     return Litestar(
@@ -77,6 +78,7 @@ def create_app(
             create_static_files_router(path="/static", directories=[STATIC], cache_control=None),
         ],
         lifespan=[lifespan],
+        dependencies=dependencies,
         exception_handlers={Exception: answer_error},
         csrf_config=CSRFConfig(
             secret=web_secret.hex(),
@@ -87,7 +89,6 @@ def create_app(
             cookie_samesite="lax",
         ),
         openapi_config=OpenAPIConfig(title=title, version="1", path=f"/api/{service}/v1/schema"),
-        response_cache_config=ResponseCacheConfig(),
         request_max_body_size=settings.body_max_bytes,
         logging_config=None,
         debug=False,

@@ -1,0 +1,254 @@
+"""The ballot route: bare ASGI in front of the framework, because a vote must cost little.
+
+`api → admission → ledger` is the whole way of a ballot. Everything here is without I/O: the token and the ballot are
+checked against cached rules, then the request awaits its future and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import Receive, Scope, Send
+
+from services.shared.address import Addresses, bucket
+from services.shared.clock import Clock
+from services.shared.errors import CommonReason, problem
+from services.shared.metrics import http_in_flight, refusals_total
+from services.shared.web import PROBLEM_TYPE, request_identity
+from services.voting import metrics
+from services.voting.admission import Accepted, Admission, Ballot, Outcome, Refused
+from services.voting.challenges import Challenges
+from services.voting.devices import Devices
+from services.voting.identity import keyed
+from services.voting.ledger import Entry
+from services.voting.reasons import Reason
+from services.voting.receipts import receipt_text
+from services.voting.rounds import FrozenRound, RoundBook
+from services.voting.turnstile import Visitor
+from services.voting.voter_token import VoterToken, VoterTokens
+
+_PREFIX = "/api/voting/v1/rounds/"
+_SUFFIX = "/ballots"
+_JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"),
+         (b"x-content-type-options", b"nosniff")]  # fmt: skip
+_PROBLEM = [(b"content-type", PROBLEM_TYPE.encode()), *_JSON[1:]]
+
+
+_FULL = Refused(Reason.OVERLOADED, "Many people vote at this moment; send the same ballot again soon.", 2)
+_SLOW = Refused(Reason.OVERLOADED, "The ledger is slow; the same ballot may be sent again.", 3)
+_NO_TOKEN = Refused(Reason.BAD_TOKEN, "Sign in again with a new code; your choices are kept.")
+_NO_ROUND = Refused(Reason.UNKNOWN_ROUND, "There is no such round.")
+_OTHER_ROUND = Refused(Reason.BAD_TOKEN, "This sign-in belongs to another round; sign in to this one.")
+
+
+class _Answer(msgspec.Struct):
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+    decision: str
+
+
+class BallotForm(msgspec.Struct):
+    """The body of `POST ballots`."""
+
+    ballot_id: UUID
+    choices: list[str]
+    altcha: str = ""
+
+
+class _Lenient(msgspec.Struct):
+    """The ballot id alone: a repeat is recognised even where the rest no longer fits."""
+
+    ballot_id: UUID
+    choices: Any = None
+
+
+_decode = msgspec.json.Decoder(BallotForm).decode
+_decode_id = msgspec.json.Decoder(_Lenient).decode
+
+
+class BallotRoute:
+    """ASGI application: ballots here, everything else to the framework."""
+
+    def __init__(
+        self, rest: Callable[[Scope, Receive, Send], Any], *, rounds: RoundBook, tokens: VoterTokens,
+        admission: Admission, challenges: Challenges, devices: Devices, addresses: Addresses, clock: Clock,
+        round_key: Callable[[str], bytes | None], body_max_bytes: int, body_timeout_s: float, ballot_timeout_s: float,
+    ) -> None:  # fmt: skip
+        self._rest = rest
+        self._rounds, self._tokens, self._admission = rounds, tokens, admission
+        self._challenges, self._devices, self._addresses, self._clock = challenges, devices, addresses, clock
+        self._round_key = round_key
+        self._body_max_bytes, self._body_timeout_s = body_max_bytes, body_timeout_s
+        self._ballot_timeout_s = ballot_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            path = scope["path"]
+            if path.endswith(_SUFFIX) and path.startswith(_PREFIX) and scope["method"] == "POST":
+                await self._answer(scope, receive, send, path[len(_PREFIX) : -len(_SUFFIX)])
+                return
+        await self._rest(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send, round_id: str) -> None:
+        started = time.perf_counter()
+        identity = request_identity(scope)
+        http_in_flight.inc()
+        try:
+            answer = await self._decide(scope, receive, round_id, identity)
+            headers = [
+                *answer.headers,
+                (b"x-request-id", identity.encode()),
+                (b"content-length", str(len(answer.body)).encode()),
+            ]
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+            metrics.ballot_decisions_total.labels(answer.decision).inc()
+            metrics.ballot_seconds.observe(time.perf_counter() - started)
+        finally:
+            http_in_flight.dec()
+
+    async def _decide(self, scope: Any, receive: Receive, round_id: str, identity: str) -> _Answer:
+        outcome = await self._outcome(scope, receive, round_id)
+        if isinstance(outcome, Accepted):
+            return _accepted(outcome)
+        return self._refused(outcome, round_id, identity)
+
+    async def _outcome(self, scope: Any, receive: Receive, round_id: str) -> Outcome:
+        if self._admission.full or not self._clock.trustworthy:
+            return _FULL
+        token = self._token(scope)
+        if token is None:
+            return _NO_TOKEN
+        frozen = self._rounds.by_number(token.round_number)
+        if frozen is None or frozen.id != round_id:
+            return _NO_ROUND if self._rounds.get(round_id) is None else _OTHER_ROUND
+        received_at = self._clock.now()
+        raw = await self._body(scope, receive)
+        if raw is None:
+            return Refused(CommonReason.BODY_TOO_LARGE, f"A ballot has at most {self._body_max_bytes} bytes.")
+        ballot = self._ballot(scope, frozen, token, raw, received_at)
+        if isinstance(ballot, Refused):
+            return ballot
+        try:
+            return await asyncio.wait_for(self._admission.submit(ballot), self._ballot_timeout_s)
+        except TimeoutError:
+            return _SLOW
+
+    def _refused(self, refused: Refused, round_id: str, identity: str) -> _Answer:
+        reason = refused.reason
+        refusals_total.labels(reason.value).inc()
+        extra: dict[str, Any] = {"request_id": identity}
+        if reason is Reason.WINDOW_CLOSED and (frozen := self._rounds.get(round_id)) is not None:
+            extra |= {"opens_at": frozen.opens, "closes_at": frozen.closes}
+        elif reason is Reason.CHALLENGE_REQUIRED:
+            extra["challenge"] = self._challenges.make(round_id)
+        headers = list(_PROBLEM)
+        if refused.retry_after_s is not None:
+            headers.append((b"retry-after", str(refused.retry_after_s).encode()))
+        if reason is Reason.OVERLOADED or reason is CommonReason.BODY_TOO_LARGE:
+            # The body may still be on its way: this connection ends here.
+            headers.append((b"connection", b"close"))
+        document = problem(reason, refused.detail, retry_after_s=refused.retry_after_s, **extra)
+        return _Answer(reason.status, msgspec.json.encode(document), headers, reason.value)
+
+    def _token(self, scope: Any) -> VoterToken | None:
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                if value[:7].lower() != b"bearer ":
+                    return None
+                return self._tokens.verify(value[7:].strip().decode("latin-1"), self._clock.timestamp())
+        return None
+
+    async def _body(self, scope: Any, receive: Receive) -> bytes | None:
+        """The whole body, or None when it is too long or too slow."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and (len(value) > 9 or int(value) > self._body_max_bytes):
+                return None
+        try:
+            message: Any = await asyncio.wait_for(receive(), self._body_timeout_s)
+            body: bytes = message.get("body", b"")
+            while message.get("more_body"):
+                message = await asyncio.wait_for(receive(), self._body_timeout_s)
+                body += message.get("body", b"")
+                if len(body) > self._body_max_bytes:
+                    return None
+        except TimeoutError:
+            return None
+        return body if len(body) <= self._body_max_bytes else None
+
+    def _ballot(
+        self, scope: Any, frozen: FrozenRound, token: VoterToken, raw: bytes, received_at: datetime
+    ) -> Ballot | Refused:
+        """The ballot as admission takes it. What breaks a rule still looks up an earlier ballot of the same id."""
+        refusal: Refused | None = None
+        if not frozen.is_open(received_at):
+            refusal = Refused(Reason.WINDOW_CLOSED, "Ballots are taken between the opening and the closing moment.")
+        altcha = ""
+        try:
+            form = _decode(raw)
+            ballot_id, chosen, altcha = form.ballot_id, form.choices, form.altcha
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            try:
+                ballot_id, chosen = _decode_id(raw).ballot_id, []
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                # Without an id there is nothing to repeat; a closed window is told first all the same.
+                return refusal or Refused(Reason.BAD_BALLOT, f"The body is not a ballot: {error}")
+            refusal = refusal or Refused(Reason.BAD_BALLOT, f"The body is not a ballot: {error}")
+        if refusal is None and (wrong := frozen.ballot_rule.problem(chosen)) is not None:
+            refusal = Refused(Reason.BAD_BALLOT, wrong)
+        numbers = tuple(sorted({frozen.numbers.get(candidate, 0) for candidate in chosen}))
+        entry = self._entry(scope, frozen, token, ballot_id, numbers, received_at)
+        entry.lookup = refusal is not None
+        visitor = self._visitor(frozen, token, entry, altcha)
+        return Ballot(entry, visitor, asyncio.get_running_loop().create_future(), refusal)
+
+    def _entry(
+        self, scope: Any, frozen: FrozenRound, token: VoterToken, ballot_id: UUID, numbers: tuple[int, ...],
+        received_at: datetime,
+    ) -> Entry:  # fmt: skip
+        client = scope.get("client")
+        address = bucket(self._addresses.client(client[0] if client else "", scope["headers"]))
+        key = self._round_key(frozen.id)
+        return Entry(
+            round_number=frozen.number,
+            voter_key=token.voter_key,
+            period=frozen.period(received_at),
+            reissue=token.reissue,
+            ballot_id=ballot_id,
+            choices=numbers,
+            stratum=token.stratum,
+            route=token.route,
+            device=self._devices.identify(scope["headers"]),
+            address=keyed(key, "address", address, 8) if key else None,
+            received_at=received_at,
+        )
+
+    def _visitor(self, frozen: FrozenRound, token: VoterToken, entry: Entry, altcha: str) -> Visitor:
+        challenge = ""
+        if altcha:
+            challenge = self._challenges.verify(altcha, frozen.id) or ""
+        return Visitor(
+            tag=frozen.tag,
+            voter=token.voter_key.hex(),
+            period=f"{entry.period}:{token.reissue}",
+            device=entry.device.hex() if entry.device else "",
+            address=entry.address.hex() if entry.address else "unknown",
+            challenge=challenge,
+        )
+
+
+def _accepted(outcome: Accepted) -> _Answer:
+    recorded_at = outcome.recorded_at.astimezone(UTC).isoformat()
+    body = (
+        f'{{"receipt":"{receipt_text(outcome.receipt)}","ballot_id":"{outcome.ballot_id}",'
+        f'"recorded_at":"{recorded_at}","index":{outcome.index}}}'
+    ).encode()
+    return _Answer(201, body, _JSON, "recorded") if outcome.fresh else _Answer(200, body, _JSON, "repeated")

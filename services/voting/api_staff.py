@@ -1,0 +1,116 @@
+"""What staff do here: watch a round, seal its tally, hold ballots and decide on them, forget a round."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, Router, get, post
+
+from services.shared.errors import Refusal
+from services.shared.staff import Role
+from services.voting import forget, holds, store
+from services.voting.api_citizens import find
+from services.voting.bundle import ballots_csv
+from services.voting.context import Context
+from services.voting.holds import DecisionForm, HoldForm
+from services.voting.reasons import Reason
+from services.voting.tally import seal_round
+
+AnyRequest = Request[Any, Any, Any]
+_WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
+
+
+@get("/rounds/{round_id:str}/state", summary="Phase, turnout and ballots by state: never a candidate's count")
+async def get_state(context: Context, request: AnyRequest, round_id: str) -> Response[dict[str, Any]]:
+    await context.door.require(request, *_WATCHERS)
+    frozen = find(context, round_id)
+    hours = await store.turnout_by_hour(context.pool, frozen.number)
+    return Response(
+        {
+            "phase": frozen.phase(context.clock.now()),
+            "windows": {"voting": {"opens": frozen.opens, "closes": frozen.closes, "seal_due": frozen.seal_due}},
+            "turnout": await store.turnout(context.pool, frozen.number),
+            "turnout_by_hour": [{"hour": row["hour"], "voters": row["voters"]} for row in hours],
+            "ballots": await store.ballots_by_state(context.pool, frozen.number),
+            "sealed_at": frozen.sealed_at,
+            "forgotten": frozen.forgotten,
+        },
+        headers={"cache-control": "no-store"},
+    )
+
+
+@post("/rounds/{round_id:str}/seal", status_code=200, summary="Seal the tally: final, after close and grace")
+async def post_seal(context: Context, request: AnyRequest, round_id: str) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    frozen = find(context, round_id)
+    content = await seal_round(context.pool, frozen, context.tally_key, context.clock.now(), staff.username)
+    await context.rounds.refresh()
+    return {"round": frozen.id, "ballots": content.ballots, "excluded": content.excluded, "turnout": content.turnout}
+
+
+@get("/rounds/{round_id:str}/holds", summary="Holds of a round, without any count of candidates")
+async def get_holds(context: Context, request: AnyRequest, round_id: str) -> list[dict[str, Any]]:
+    await context.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR)
+    return [msgspec.structs.asdict(view) for view in await holds.list_holds(context.pool, find(context, round_id))]
+
+
+@post("/rounds/{round_id:str}/holds", status_code=201, summary="Hold ballots under a suspicion")
+async def post_hold(context: Context, request: AnyRequest, round_id: str, data: HoldForm) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    view = await holds.propose(context.pool, find(context, round_id), staff, data)
+    return msgspec.structs.asdict(view)
+
+
+@post("/rounds/{round_id:str}/holds/{hold:uuid}/decisions", status_code=201, summary="Decide: first signature")
+async def post_decision(
+    context: Context, request: AnyRequest, round_id: str, hold: UUID, data: DecisionForm
+) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    await context.door.require_fresh()
+    await holds.decide(context.pool, find(context, round_id), staff, hold, data)
+    return {"hold": hold, "decision": data.decision, "decided_by": staff.username}
+
+
+@post("/rounds/{round_id:str}/holds/{hold:uuid}/confirmations", status_code=201, summary="Confirm: second signature")
+async def post_confirmation(context: Context, request: AnyRequest, round_id: str, hold: UUID) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    await context.door.require_fresh()
+    state = await holds.confirm(context.pool, find(context, round_id), staff, hold)
+    return {"hold": hold, "state": state, "confirmed_by": staff.username}
+
+
+@post("/rounds/{round_id:str}/forgettings", status_code=201, summary="Destroy the identity key: first signature")
+async def post_forgetting(context: Context, request: AnyRequest, round_id: str) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    frozen = find(context, round_id)
+    await forget.propose(context.pool, frozen, staff)
+    return {"round": frozen.id, "proposed_by": staff.username}
+
+
+@post("/rounds/{round_id:str}/forgettings/confirmations", status_code=201, summary="Second signature: key destroyed")
+async def post_forgetting_confirmation(context: Context, request: AnyRequest, round_id: str) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    await context.door.require_fresh()
+    frozen = find(context, round_id)
+    await forget.confirm(context.pool, context.keys, frozen, staff)
+    return {"round": frozen.id, "forgotten": True, "confirmed_by": staff.username}
+
+
+@get("/rounds/{round_id:str}/ballots.csv", summary="Published ballots, where the rules publish them")
+async def get_ballots(context: Context, request: AnyRequest, round_id: str) -> Response[bytes]:
+    frozen = find(context, round_id)
+    if frozen.rules.publication.ballots != "ballots" or not frozen.published:
+        raise Refusal(Reason.NOT_PUBLISHED, "The ballots of this round are not published.")
+    body = await ballots_csv(context.pool, frozen, context.bundle_secret)
+    return Response(body, media_type="text/csv; charset=utf-8")
+
+
+staff_router = Router(
+    "/api/voting/v1",
+    route_handlers=[
+        get_state, post_seal, get_holds, post_hold, post_decision, post_confirmation, post_forgetting,
+        post_forgetting_confirmation, get_ballots,
+    ],
+)  # fmt: skip

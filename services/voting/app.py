@@ -1,0 +1,218 @@
+"""Composition root of the voting service: what exists, in which order it starts, what runs in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.types import Receive, Scope, Send
+from redis.asyncio import Redis
+
+from services.shared.address import Addresses
+from services.shared.clock import Clock
+from services.shared.errors import ConfigurationError
+from services.shared.health import Health, health_router
+from services.shared.keys import derive
+from services.shared.loops import ElectedLoops, Loop, run_loop
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES
+from services.shared.outbox import Follower, Relay
+from services.shared.pages import Pages
+from services.shared.postgres import Election, Pool, open_pool, prepare_schema
+from services.shared.redis_client import open_redis
+from services.shared.settings import read_secret
+from services.shared.staff import StaffDoor, apply_staff
+from services.shared.tokens import StaffVerifier
+from services.shared.web import Edge, create_app
+from services.voting import holds, ledger, metrics, store, tally
+from services.voting.admission import Admission
+from services.voting.api import BallotRoute
+from services.voting.api_citizens import citizens_router
+from services.voting.api_staff import staff_router
+from services.voting.challenges import Challenges
+from services.voting.codes import OutboxProvider, SignIn
+from services.voting.context import Context
+from services.voting.devices import Devices
+from services.voting.identity import RoundKeys
+from services.voting.ledger import LedgerWriter
+from services.voting.openapi import describe_ballots
+from services.voting.pages import pages_router
+from services.voting.rounds import RoundBook, apply_round
+from services.voting.settings import Limits, VotingSettings
+from services.voting.turnstile import Turnstile
+from services.voting.voter_token import VoterTokens
+
+FOLDER = Path(__file__).parent
+_LEADER_LOCK = 0x70780101
+
+
+def _context(settings: VotingSettings, pool: Pool, redis: Redis) -> Context:
+    master = read_secret(settings.master_secret_file, "VOTING_MASTER_SECRET_FILE")
+    if settings.sms_provider != "outbox":
+        raise ConfigurationError("SMS_PROVIDER must name a provider; known are: outbox (embedded platform only)")
+    if settings.platform_mode != "embedded":
+        raise ConfigurationError("SMS_PROVIDER=outbox shows codes to everybody: it is refused outside `pingxuan up`")
+    keys, tokens = RoundKeys(settings.round_keys_dir, master), VoterTokens(derive(master, "voter-tokens"))
+    challenges = Challenges(
+        derive(master, "challenges"), cost=settings.challenge_cost, tries_max=settings.challenge_tries_max,
+        lifetime_s=settings.challenge_lifetime_s,
+    )  # fmt: skip
+    provider = OutboxProvider(derive(master, "outbox-provider"))
+    verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
+    return Context(
+        settings=settings,
+        pool=pool,
+        clock=Clock(),
+        rounds=RoundBook(pool),
+        keys=keys,
+        tokens=tokens,
+        challenges=challenges,
+        devices=Devices(derive(master, "device-cookies")),
+        addresses=Addresses(settings.trusted_proxies),
+        turnstile=_turnstile(settings, redis),
+        sign_in=SignIn(pool, settings, keys, challenges, provider, tokens, derive(master, "sign-in")),
+        outbox_provider=provider,
+        door=StaffDoor(pool, verifier, settings.staff_lag_max_s),
+        tally_key=derive(read_secret(settings.tally_key_file, "TALLY_KEY_FILE"), "tallies"),
+        bundle_secret=derive(master, "published-bundle"),
+    )
+
+
+def _turnstile(settings: VotingSettings, redis: Redis) -> Turnstile:
+    limits = Limits(
+        settings.voter_attempts_per_minute, settings.device_attempts_per_minute,
+        settings.address_attempts_per_minute, settings.verified_allowance,
+    )  # fmt: skip
+    return Turnstile(
+        redis, limits, timeout_ms=settings.turnstile_timeout_ms, open_ms=settings.breaker_open_ms,
+        workers=settings.workers,
+    )  # fmt: skip
+
+
+def _admission(settings: VotingSettings, turnstile: Turnstile) -> Admission:
+    writers = [
+        LedgerWriter(settings.database_url, settings.ledger_timeout_s) for _ in range(settings.batches_in_flight_max)
+    ]
+    return Admission(
+        turnstile, writers, batch_max=settings.batch_max, queue_max=settings.queue_max, retries=settings.ledger_retries
+    )
+
+
+def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
+    """What runs once, whichever worker leads."""
+    pool, rounds = context.pool, context.rounds
+
+    async def restore_overdue() -> int:
+        now = context.clock.now()
+        return sum([await holds.restore_overdue(pool, each, now.astimezone(each.zone).date()) for each in rounds.all()])
+
+    return [
+        Loop("follow registry.rounds", Follower(pool, redis, REGISTRY_ROUNDS, apply_round).follow_once, 0.2),
+        Loop("follow registry.staff", Follower(pool, redis, REGISTRY_STAFF, apply_staff).follow_once, 0.2),
+        Loop("relay voting.tallies", Relay(pool, redis, VOTING_TALLIES).relay_once, 0.2),
+        Loop("count ballots", lambda: tally.count_once(pool), 0.25),
+        Loop("seal due tallies", lambda: tally.seal_due_once(pool, rounds, context.tally_key, context.clock.now()), 1),
+        Loop("restore overdue holds", restore_overdue, 30),
+        Loop("sweep", lambda: store.sweep(pool), 60),
+    ]
+
+
+def _own_loops(context: Context) -> list[Loop]:
+    """What every worker does for itself."""
+
+    async def measure_clock() -> int:
+        metrics.clock_offset_seconds.set(await context.clock.measure(context.pool))
+        metrics.turnstile_available.set(1 if context.turnstile.available else 0)
+        context.turnstile.epoch = await ledger.epoch(context.pool)
+        return 0
+
+    return [Loop("refresh rounds", context.rounds.refresh, 0.25), Loop("measure clock", measure_clock, 5)]
+
+
+class Application:
+    """The ASGI application: the ballot route in front, the framework behind it."""
+
+    def __init__(self, settings: VotingSettings) -> None:
+        self.settings = settings
+        self.context: Context | None = None
+        self._ballots: BallotRoute | None = None
+        pages = Pages("voting", FOLDER)
+        self.litestar: Litestar = create_app(
+            "voting",
+            settings,
+            read_secret(settings.web_secret_file, "VOTING_WEB_SECRET_FILE"),
+            [
+                *citizens_router(with_outbox=settings.sms_provider == "outbox"),
+                staff_router,
+                pages_router,
+                health_router("/api/voting/v1"),
+            ],
+            self._lifespan,
+            "Pingxuan: voting",
+            dependencies={
+                "context": Provide(lambda: self.context, sync_to_thread=False),
+                "pages": Provide(lambda: pages, sync_to_thread=False),
+            },
+        )
+        self.litestar.state = State({"error_page": pages.render_error})
+        describe_ballots(self.litestar)
+        self._edge = Edge(self.litestar)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._ballots or self._edge)(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Litestar) -> AsyncIterator[None]:
+        settings = self.settings
+        migrations = FOLDER / "migrations"
+        await prepare_schema("voting", settings.owner_database_url, settings.database_url, migrations)
+        async with AsyncExitStack() as stack:
+            pool = await open_pool(
+                settings.database_url, size_max=settings.pool_max,
+                statement_timeout_s=settings.statement_timeout_s, name="voting",
+            )  # fmt: skip
+            stack.push_async_callback(pool.close)
+            # Loops wait for replies longer than a batch may: they have a client of their own.
+            fast = open_redis(settings.redis_url, timeout_s=0.2, connections_max=8, name="voting")
+            slow = open_redis(settings.redis_url, timeout_s=5.0, connections_max=8, name="voting-loops")
+            stack.push_async_callback(fast.aclose)
+            stack.push_async_callback(slow.aclose)
+            context = self.context = _context(settings, pool, fast)
+            admission = await stack.enter_async_context(_admission(settings, context.turnstile))
+            election = Election(settings.database_url, _LEADER_LOCK, "voting-leader")
+            loops = await stack.enter_async_context(ElectedLoops(election, _elected_loops(context, slow)))
+            self.litestar.state["health"] = Health(pool, slow, context.clock, loops, migrations)
+            await stack.enter_async_context(_running(_own_loops(context)))
+            self._ballots = self._ballot_route(context, admission)
+            yield
+            self._ballots = None
+
+    def _ballot_route(self, context: Context, admission: Admission) -> BallotRoute:
+        settings = self.settings
+        return BallotRoute(
+            self._edge, rounds=context.rounds, tokens=context.tokens, admission=admission,
+            challenges=context.challenges, devices=context.devices, addresses=context.addresses, clock=context.clock,
+            round_key=context.keys.get, body_max_bytes=settings.ballot_body_max_bytes,
+            body_timeout_s=settings.body_timeout_s, ballot_timeout_s=settings.ballot_timeout_s,
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def _running(loops: list[Loop]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(run_loop(loop, lambda: True), name=loop.name) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def create(settings: VotingSettings) -> Any:
+    """The application of one process."""
+    return Application(settings)

@@ -1,0 +1,52 @@
+"""Invariants of the voting service: queries that must return no rows. Run by `pingxuan audit`, after every fault."""
+
+INVARIANTS: dict[str, str] = {
+    "one voter has one ballot per period and reissue": """
+        SELECT round_number, encode(voter_key, 'hex') AS voter, period, reissue, count(*) FROM ballots
+        GROUP BY 1, 2, 3, 4 HAVING count(*) > 1""",
+    "a ballot id stands once per voter": """
+        SELECT round_number, encode(voter_key, 'hex') AS voter, ballot_id, count(*) FROM ballots
+        GROUP BY 1, 2, 3 HAVING count(*) > 1""",
+    "a receipt belongs to one ballot": """
+        SELECT encode(receipt, 'hex') AS receipt, count(*) FROM ballots GROUP BY 1 HAVING count(*) > 1""",
+    "a ballot's index is its own": "SELECT index, count(*) FROM ballots GROUP BY 1 HAVING count(*) > 1",
+    "no ballot was committed after its round was sealed": """
+        SELECT b.index, b.round_number FROM ballots AS b JOIN rounds AS r ON r.number = b.round_number
+        WHERE r.sealed_at IS NOT NULL AND b.recorded_at > r.sealed_at""",
+    "a ballot belongs to a known round": """
+        SELECT b.index FROM ballots AS b LEFT JOIN rounds AS r ON r.number = b.round_number WHERE r.number IS NULL""",
+    "running tallies agree with a recount of what is taken up": """
+        WITH recount AS (
+            SELECT b.round_number, choice AS candidate_number, b.stratum, count(*) AS votes
+            FROM ballots AS b CROSS JOIN tally_checkpoint AS c CROSS JOIN LATERAL unnest(b.choices) AS choice
+            WHERE (b.xid, b.index) <= (c.xid, c.index) GROUP BY 1, 2, 3)
+        SELECT round_number, candidate_number FROM recount
+        FULL JOIN running_tallies AS t USING (round_number, candidate_number, stratum)
+        WHERE recount.votes IS DISTINCT FROM t.votes""",
+    "turnout agrees with the distinct voters taken up": """
+        WITH recount AS (
+            SELECT b.round_number, count(DISTINCT b.voter_key) AS voters, count(*) AS ballots
+            FROM ballots AS b CROSS JOIN tally_checkpoint AS c WHERE (b.xid, b.index) <= (c.xid, c.index) GROUP BY 1),
+        counted AS (SELECT round_number, sum(voters) AS voters, sum(ballots) AS ballots FROM turnout GROUP BY 1)
+        SELECT round_number, recount.voters, counted.voters AS counted
+        FROM recount FULL JOIN counted USING (round_number)
+        WHERE recount.voters IS DISTINCT FROM counted.voters OR recount.ballots IS DISTINCT FROM counted.ballots""",
+    "a sealed tally counts what the ledger holds": """
+        SELECT t.round_number FROM tallies AS t
+        WHERE (convert_from(t.content, 'UTF8')::jsonb ->> 'ballots')::bigint
+              <> (SELECT count(*) FROM ballots AS b WHERE b.round_number = t.round_number)""",
+    "an exclusion or restoration has two signatures": """
+        SELECT e.id FROM ballot_events AS e WHERE e.state IN ('excluded', 'restored') AND NOT EXISTS (
+            SELECT FROM hold_decisions AS d WHERE d.hold = e.hold AND d.confirmed_at IS NOT NULL
+            AND d.confirmed_by <> d.decided_by)""",
+    "states follow each other as allowed": """
+        SELECT id, before, state FROM (
+            SELECT id, state, coalesce(lag(state) OVER (PARTITION BY round_number, voter_key, ballot_id ORDER BY id),
+                                       'recorded') AS before FROM ballot_events) AS steps
+        WHERE (before, state) NOT IN (('recorded', 'held'), ('restored', 'held'), ('held', 'excluded'),
+                                      ('held', 'restored'), ('excluded', 'restored'))""",
+    "nothing was decided after the seal": """
+        SELECT e.id FROM ballot_events AS e JOIN rounds AS r ON r.number = e.round_number WHERE e.at > r.sealed_at""",
+    "outbox numbers are dense": """
+        SELECT stream FROM outbox WHERE n IS NOT NULL GROUP BY stream HAVING max(n) <> count(*) OR min(n) <> 1""",
+}

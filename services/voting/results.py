@@ -1,0 +1,56 @@
+"""`GET results`: state and turnout from bytes cached for a second; counts only once published."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from hashlib import sha256
+from typing import Any, Protocol
+
+import msgspec
+
+from services.shared.clock import Clock
+from services.shared.messages import TallyContent
+from services.shared.postgres import Pool
+from services.voting import store
+from services.voting.rounds import FrozenRound, Phase
+
+_FRESH_S = 1.0
+
+
+class Needs(Protocol):
+    """What this module takes from the service's context."""
+
+    pool: Pool
+    clock: Clock
+    results_cache: dict[str, tuple[float, Phase, bytes, str]]
+
+
+async def results_document(context: Needs, frozen: FrozenRound) -> tuple[bytes, str]:
+    """(body, ETag); at most one look at the database a second and round."""
+    phase = frozen.phase(context.clock.now())
+    cached = context.results_cache.get(frozen.id)
+    if cached is not None and cached[1] is phase and time.monotonic() - cached[0] < _FRESH_S:
+        return cached[2], cached[3]
+    body = msgspec.json.encode(await _document(context, frozen, phase))
+    etag = f'"{sha256(body).hexdigest()[:24]}"'
+    context.results_cache[frozen.id] = (time.monotonic(), phase, body, etag)
+    return body, etag
+
+
+async def _document(context: Needs, frozen: FrozenRound, phase: Phase) -> dict[str, Any]:
+    document: dict[str, Any] = {"state": phase, "turnout": await store.turnout(context.pool, frozen.number)}
+    if phase is Phase.PUBLISHED:
+        tally = await store.sealed_tally(context.pool, frozen.number)
+        if tally is not None:
+            content = msgspec.json.decode(tally[0], type=TallyContent)
+            document |= {"turnout": content.turnout, "candidates": votes_by_candidate(content)}
+    return document
+
+
+def votes_by_candidate(content: TallyContent) -> list[dict[str, Any]]:
+    """[{candidate, votes}] summed over strata, by candidate."""
+    votes: Counter[str] = Counter()
+    for count in content.counts:
+        votes[count.candidate] += count.votes
+    return [{"candidate": candidate, "votes": total} for candidate, total in sorted(votes.items())]

@@ -1,0 +1,211 @@
+"""Counting: a follower of the ledger keeps turnout and running tallies; sealing makes one final tally a round.
+
+The follower reads only rows below the oldest running transaction, ordered by (xid, index), so that a row that commits
+late is not skipped. Sealing takes the round's exclusive lock after close and grace, counts what is not excluded once
+more from the ledger itself, and hands the tally, encrypted, to scoring in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+
+import asyncpg
+import msgspec
+
+from services.shared import outbox
+from services.shared.errors import Refusal
+from services.shared.keys import seal
+from services.shared.messages import VOTING_TALLIES, ExclusionCount, TallyContent, TallyMessage, VoteCount
+from services.shared.postgres import Connection, Pool, transaction
+from services.voting import metrics
+from services.voting.reasons import Reason
+from services.voting.rounds import FrozenRound, RoundBook
+
+LOCK_CLASS = 28792  # also stands in record_ballots()
+_FOLLOW_MAX = 5000
+
+
+async def count_once(pool: Pool) -> int:
+    """Take up ledger rows that committed since the last time; returns how many."""
+    async with transaction(pool) as connection:
+        rows = await connection.fetch(
+            "SELECT b.xid::text AS xid, b.index, b.round_number, b.voter_key, b.period, b.reissue, b.choices,"
+            " b.stratum, date_trunc('minute', b.recorded_at) AS minute"
+            " FROM ballots AS b, (SELECT xid, index FROM tally_checkpoint FOR UPDATE) AS c"
+            " WHERE (b.xid, b.index) > (c.xid, c.index) AND b.xid < pg_snapshot_xmin(pg_current_snapshot())"
+            " ORDER BY b.xid, b.index LIMIT $1",
+            _FOLLOW_MAX,
+        )
+        if not rows:
+            return 0
+        await _add_tallies(connection, rows)
+        await _add_turnout(connection, rows)
+        await connection.execute(
+            "UPDATE tally_checkpoint SET xid = $1::text::xid8, index = $2", rows[-1]["xid"], rows[-1]["index"]
+        )
+    metrics.ballots_counted_total.inc(len(rows))
+    return len(rows)
+
+
+async def _add_tallies(connection: Connection, rows: list[asyncpg.Record]) -> None:
+    counts: Counter[tuple[int, int, str]] = Counter()
+    for row in rows:
+        counts.update((row["round_number"], number, row["stratum"]) for number in row["choices"])
+    await connection.executemany(
+        "INSERT INTO running_tallies AS t (round_number, candidate_number, stratum, votes) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (round_number, candidate_number, stratum) DO UPDATE SET votes = t.votes + excluded.votes",
+        [(*key, votes) for key, votes in sorted(counts.items())],
+    )
+
+
+async def _add_turnout(connection: Connection, rows: list[asyncpg.Record]) -> None:
+    ballots: Counter[tuple[int, datetime]] = Counter((row["round_number"], row["minute"]) for row in rows)
+    voters: Counter[tuple[int, datetime]] = Counter()
+    for row in rows:
+        if await _first_ballot(connection, row):
+            voters[row["round_number"], row["minute"]] += 1
+    await connection.executemany(
+        "INSERT INTO turnout AS t (round_number, minute, ballots, voters) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (round_number, minute) DO UPDATE SET ballots = t.ballots + excluded.ballots,"
+        " voters = t.voters + excluded.voters",
+        [(*key, count, voters[key]) for key, count in sorted(ballots.items())],
+    )
+
+
+async def _first_ballot(connection: Connection, row: asyncpg.Record) -> bool:
+    """One ballot a round is one voter; where more are possible, voters are remembered."""
+    if row["period"] == 0:
+        return bool(row["reissue"] == 0)
+    added: str = await connection.execute(
+        "INSERT INTO turnout_voters (round_number, voter_key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        row["round_number"],
+        row["voter_key"],
+    )
+    return added.endswith(" 1")
+
+
+async def seal_round(pool: Pool, frozen: FrozenRound, tally_key: bytes, now: datetime, sealed_by: str) -> TallyContent:
+    """Seal the round's tally; raises Refusal window_open, grace_running, holds_open or already_sealed."""
+    _require_ended(frozen, now)
+    async with transaction(pool) as connection:
+        # No hold changes meanwhile; then wait for every batch that holds the shared lock: later ones find it sealed.
+        await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS + 1, frozen.number)
+        await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS, frozen.number)
+        if await connection.fetchval("SELECT sealed_at FROM rounds WHERE number = $1", frozen.number) is not None:
+            raise Refusal(Reason.ALREADY_SEALED, "This round's tally is sealed and final.")
+        await _require_decided(connection, frozen.number)
+        content = await count(connection, frozen)
+        await _store(connection, frozen, content, tally_key, sealed_by)
+    metrics.sealed_rounds_total.inc()
+    return content
+
+
+def _require_ended(frozen: FrozenRound, now: datetime) -> None:
+    closes, due = frozen.closes, frozen.seal_due
+    if closes is None or due is None or now < closes:
+        raise Refusal(Reason.WINDOW_OPEN, "Voting is still open; close it or wait for its end.", closes_at=closes)
+    if now < due:
+        wait_s = int((due - now).total_seconds()) + 1
+        raise Refusal(Reason.GRACE_RUNNING, "Ballots received in time may still be committed.", retry_after_s=wait_s)
+
+
+async def _require_decided(connection: Connection, round_number: int) -> None:
+    open_holds = await connection.fetchval(
+        "SELECT count(*) FROM holds AS h WHERE h.round_number = $1 AND NOT EXISTS"
+        " (SELECT FROM hold_decisions AS d WHERE d.hold = h.hold AND d.confirmed_at IS NOT NULL)",
+        round_number,
+    )
+    if open_holds:
+        raise Refusal(Reason.HOLDS_OPEN, f"{open_holds} holds are undecided; decide and confirm them first.")
+
+
+async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
+    """The tally of a round from the ledger itself: what is not excluded, per candidate and stratum."""
+    counted = await connection.fetch(
+        "SELECT choice, b.stratum, count(*) AS votes FROM ballots AS b CROSS JOIN LATERAL unnest(b.choices) AS choice"
+        " WHERE b.round_number = $1 AND NOT EXISTS (SELECT FROM ballot_states AS s WHERE s.state = 'excluded'"
+        "  AND s.round_number = b.round_number AND s.voter_key = b.voter_key AND s.ballot_id = b.ballot_id)"
+        " GROUP BY 1, 2",
+        frozen.number,
+        timeout=600,
+    )
+    excluded = await _excluded(connection, frozen)
+    totals = await connection.fetchrow(
+        "SELECT count(*) AS ballots, count(DISTINCT voter_key) AS voters FROM ballots WHERE round_number = $1",
+        frozen.number,
+        timeout=600,
+    )
+    assert totals is not None
+    return TallyContent(
+        round=frozen.id,
+        counts=_counts(frozen, counted),
+        exclusions=_exclusions(frozen, excluded),
+        ballots=totals["ballots"],
+        excluded=len(excluded),
+        turnout=totals["voters"],
+    )
+
+
+async def _excluded(connection: Connection, frozen: FrozenRound) -> list[asyncpg.Record]:
+    return await connection.fetch(
+        "SELECT s.reason, b.choices, b.recorded_at FROM ballot_states AS s"
+        " JOIN ballots AS b USING (round_number, voter_key, ballot_id)"
+        " WHERE s.round_number = $1 AND s.state = 'excluded'",
+        frozen.number,
+    )
+
+
+def _counts(frozen: FrozenRound, rows: Iterable[asyncpg.Record]) -> list[VoteCount]:
+    """Every candidate stands in the tally, those without votes too."""
+    found = {(row["choice"], row["stratum"]): row["votes"] for row in rows}
+    named = {number for number, _ in found}
+    found |= {(card.number, ""): 0 for card in frozen.cards if card.number not in named}
+    return [
+        VoteCount(frozen.by_number[number].candidate, stratum, votes)
+        for (number, stratum), votes in sorted(
+            found.items(), key=lambda item: (frozen.by_number[item[0][0]].candidate, item[0][1])
+        )
+    ]
+
+
+def _exclusions(frozen: FrozenRound, rows: Iterable[asyncpg.Record]) -> list[ExclusionCount]:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        day = row["recorded_at"].astimezone(frozen.zone).date().isoformat()
+        counts.update((row["reason"], frozen.by_number[number].candidate, day) for number in row["choices"])
+    return [ExclusionCount(*key, ballots) for key, ballots in sorted(counts.items())]
+
+
+async def _store(
+    connection: Connection, frozen: FrozenRound, content: TallyContent, tally_key: bytes, sealed_by: str
+) -> None:
+    body = msgspec.json.encode(content)
+    digest = sha256(body).hexdigest()
+    sealed_at: datetime = await connection.fetchval(
+        "INSERT INTO tallies (round_number, version, digest, content, sealed_at, sealed_by)"
+        " VALUES ($1, 1, $2, $3, clock_timestamp(), $4) RETURNING sealed_at",
+        frozen.number,
+        digest,
+        body,
+        sealed_by,
+    )
+    await connection.execute("UPDATE rounds SET sealed_at = $2 WHERE number = $1", frozen.number, sealed_at)
+    sealed = seal(tally_key, body, frozen.id.encode())
+    await outbox.append(connection, VOTING_TALLIES, TallyMessage(frozen.id, 1, digest, sealed_at, sealed))
+
+
+async def seal_due_once(pool: Pool, rounds: RoundBook, tally_key: bytes, now: datetime) -> int:
+    """Seal every round whose grace has passed and whose holds are decided; returns how many."""
+    done = 0
+    for frozen in rounds.all():
+        if frozen.sealed_at is not None or frozen.seal_due is None or now < frozen.seal_due:
+            continue
+        try:
+            await seal_round(pool, frozen, tally_key, now, "rules")
+        except Refusal:
+            continue
+        done += 1
+    return done
