@@ -49,7 +49,8 @@ async def confirm(request: AnyRequest, round_id: str, version: int) -> Response[
     desk = desk_of(request)
     administrator = await desk.door.require(request, Role.ADMINISTRATOR)
     published = await rankings.confirm(desk, round_id, version, administrator)
-    return Response({"round": published.round, **views.ranking_json(published, "published")}, status_code=HTTP_201_CREATED)
+    document = {"round": published.round, **views.ranking_json(published, "published")}
+    return Response(document, status_code=HTTP_201_CREATED)
 
 
 @get("/rounds/{round_id:str}/rankings", summary="Versions of the ranking; the public sees published ones")
@@ -97,19 +98,22 @@ async def _visible_ranking(desk: Desk, request: AnyRequest, round_id: str, versi
 
 
 @get("/rounds/{round_id:str}/bundle.zip", summary="Everything needed to recompute the published ranking")
-async def show_bundle(request: AnyRequest, round_id: str, auditor: bool = False) -> Response[bytes]:
-    """The newest published version; auditors may ask for `?auditor=true`: experts by user name, also before that."""
+async def show_bundle(
+    request: AnyRequest, round_id: str, auditor: bool = False, version: int | None = None
+) -> Response[bytes]:
+    """The newest published version, or the one asked for; auditors may ask for `?auditor=true`, also before that."""
     desk = desk_of(request)
     found = await desk.round(round_id)
     if auditor:
         await desk.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR)
     known = rankings.visible(await store.rankings(desk.pool, found.id), sees_all=auditor)
-    if not known:
+    chosen = next((each for each in reversed(known) if version in (None, each.version)), None)
+    if chosen is None:
         raise _unknown()
-    files = await store.ranking_files(desk.pool, found.id, known[-1].version)
-    data = await asyncio.to_thread(bundles.bundle_zip, known[-1], files, auditor)
+    files = await store.ranking_files(desk.pool, found.id, chosen.version)
+    data = await asyncio.to_thread(bundles.bundle_zip, chosen, files, auditor)
     suffix = "-auditor" if auditor else ""
-    return _file(data, "application/zip", f"{found.id}-bundle-{known[-1].version}{suffix}.zip", auditor)
+    return _file(data, "application/zip", f"{found.id}-bundle-{chosen.version}{suffix}.zip", auditor)
 
 
 def _file(data: bytes, media_type: str, name: str, private: bool) -> Response[bytes]:

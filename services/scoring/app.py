@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar, Router
+from litestar.types import ControllerRouterHandler
+from redis.asyncio import Redis
 
 from services.scoring import api, api_rankings, followers, health, metrics, pages, pages_results, store
 from services.scoring.desk import Desk, Keys
@@ -19,7 +21,7 @@ from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RA
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
-from services.shared.redis_client import Redis, open_redis
+from services.shared.redis_client import open_redis
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
 from services.shared.tokens import StaffVerifier
@@ -52,7 +54,7 @@ def build_app(settings: ScoringSettings) -> Edge:
             redis = open_redis(settings.redis_url, timeout_s=_REDIS_TIMEOUT_S, connections_max=16, name="scoring")
             stack.push_async_callback(redis.aclose)
             door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
-            desk = Desk(pool, door, Clock(), keys, settings)
+            desk = Desk(pool, door, verifier, Clock(), keys, settings)
             app.state.desk, app.state.redis = desk, redis
             await desk.clock.measure(pool)
             await stack.enter_async_context(_measured_clock(desk))
@@ -60,8 +62,12 @@ def build_app(settings: ScoringSettings) -> Edge:
             app.state.loops = await stack.enter_async_context(ElectedLoops(election, _loops(desk, redis)))
             yield
 
-    routes = [*api.ROUTES, *api_rankings.ROUTES, health.healthz, health.readyz]
-    handlers = [Router(PREFIX, route_handlers=routes), *pages.ROUTES, *pages_results.ROUTES]
+    routes: list[ControllerRouterHandler] = [*api.ROUTES, *api_rankings.ROUTES, health.healthz, health.readyz]
+    handlers: list[ControllerRouterHandler] = [
+        Router(PREFIX, route_handlers=routes),
+        *pages.ROUTES,
+        *pages_results.ROUTES,
+    ]
     app = create_app("scoring", settings, web_secret, handlers, lifespan, "Pingxuan scoring")
     app.state.pages = Pages("scoring", FOLDER)
     app.state.error_page = app.state.pages.render_error

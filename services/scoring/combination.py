@@ -97,9 +97,7 @@ def input_files(
 
 
 def _candidate(card: CandidateCard) -> Candidate:
-    return Candidate(
-        card.candidate, card.title, card.unit, card.channel, card.category, card.level, card.withdrawn_at
-    )
+    return Candidate(card.candidate, card.title, card.unit, card.channel, card.category, card.level, card.withdrawn_at)
 
 
 def _votes(round_: Round, tally: TallyContent) -> dict[tuple[str, str], int]:

@@ -18,8 +18,10 @@ from services.scoring.settings import ScoringSettings
 from services.shared.clock import Clock
 from services.shared.errors import Refusal
 from services.shared.keys import derive
+from services.shared.pages import Pages
 from services.shared.postgres import Connection, Pool
 from services.shared.staff import StaffDoor
+from services.shared.tokens import StaffVerifier
 
 _ROUND_ID = re.compile(r"[a-z0-9-]{1,64}")
 _ROUNDS_CACHED_MAX = 64
@@ -43,6 +45,7 @@ class Desk:
 
     pool: Pool
     door: StaffDoor
+    verifier: StaffVerifier
     clock: Clock
     keys: Keys
     settings: ScoringSettings
@@ -73,3 +76,7 @@ class Desk:
 
 def desk_of(request: Request[Any, Any, Any]) -> Desk:
     return cast(Desk, request.app.state.desk)
+
+
+def pages_of(request: Request[Any, Any, Any]) -> Pages:
+    return cast(Pages, request.app.state.pages)

@@ -71,9 +71,7 @@ def _stands(newest: Ranking, inputs: _Inputs, administrator: Staff) -> bool:
     return settled and newest.inputs_digest == inputs.digest
 
 
-def _new_ranking(
-    inputs: _Inputs, combined: Combined, version: int, administrator: Staff, now: datetime
-) -> Ranking:
+def _new_ranking(inputs: _Inputs, combined: Combined, version: int, administrator: Staff, now: datetime) -> Ranking:
     return Ranking(
         round=inputs.round.id,
         version=version,

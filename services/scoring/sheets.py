@@ -105,10 +105,11 @@ async def submit_sheet(desk: Desk, expert: Staff, round_id: str, candidate: str)
         await _require_editable(connection, found, sheet, now)
         lacking = missing(sheet.marks, found.criteria)
         if lacking:
-            titles = ", ".join(criterion.title or criterion.id for criterion in found.criteria if criterion.id in lacking)
+            titles = ", ".join(each.title or each.id for each in found.criteria if each.id in lacking)
             raise Refusal(Reason.MARKS_MISSING, f"Give marks for {titles}, then submit.", missing=lacking)
+        version = sheet.version + 1
         done = replace(
-            sheet, version=sheet.version + 1, state=SheetState.SUBMITTED, may_finish=False, saved_at=now, submitted_at=now
+            sheet, version=version, state=SheetState.SUBMITTED, may_finish=False, saved_at=now, submitted_at=now
         )
         await store.put_sheet(connection, done, SheetAct.SUBMITTED, expert.username)
     metrics.scoring_sheet_acts_total.labels(SheetAct.SUBMITTED.value).inc()
@@ -128,9 +129,7 @@ async def recuse(desk: Desk, expert: Staff, round_id: str, candidate: str, reaso
         return await _take_out(connection, sheet, expert.username, reason, now)
 
 
-async def set_aside(
-    desk: Desk, administrator: Staff, round_id: str, candidate: str, expert: str, reason: str
-) -> Sheet:
+async def set_aside(desk: Desk, administrator: Staff, round_id: str, candidate: str, expert: str, reason: str) -> Sheet:
     """Take out a sheet that its expert left open when the window closed, so that it stops blocking the result."""
     now = desk.clock.now()
     found = await desk.round(round_id)
@@ -156,9 +155,7 @@ async def _take_out(connection: Connection, sheet: Sheet, actor: str, reason: st
     return out
 
 
-async def reopen(
-    desk: Desk, administrator: Staff, round_id: str, candidate: str, expert: str, reason: str
-) -> Sheet:
+async def reopen(desk: Desk, administrator: Staff, round_id: str, candidate: str, expert: str, reason: str) -> Sheet:
     """Unlock a sheet for its expert, who may then finish it even after the window; the trace keeps who and why."""
     now = desk.clock.now()
     found = await desk.round(round_id)

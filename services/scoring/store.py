@@ -7,7 +7,8 @@ moves between the look at the sheets and the act that rests on it. Called by the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+import asyncpg
 
 from services.scoring.records import Ranking, Sheet, SheetAct, SheetState, SheetStatus, Tally
 from services.shared.messages import RoundMessage, TallyMessage, encode
@@ -74,8 +75,8 @@ async def names_of(reader: Reader, usernames: list[str]) -> dict[str, str]:
     return {row["username"]: row["name"] for row in rows}
 
 
-def _sheet(row: Mapping[str, Any]) -> Sheet:
-    return Sheet(**{**row, "state": SheetState(row["state"])})
+def _sheet(row: asyncpg.Record) -> Sheet:
+    return Sheet(**{**dict(row), "state": SheetState(row["state"])})
 
 
 async def sheet(reader: Reader, round_id: str, candidate: str, expert: str) -> Sheet | None:
@@ -161,19 +162,20 @@ async def put_tally(connection: Connection, message: TallyMessage) -> bool:
 
 async def newest_tally(reader: Reader, round_id: str) -> Tally | None:
     row = await reader.fetchrow(
-        "SELECT version, digest, sealed_at, sealed FROM tallies WHERE round = $1 ORDER BY version DESC LIMIT 1", round_id
+        "SELECT version, digest, sealed_at, sealed FROM tallies WHERE round = $1 ORDER BY version DESC LIMIT 1",
+        round_id,
     )
     return None if row is None else Tally(**row)
 
 
-def _ranking(row: Mapping[str, Any]) -> Ranking:
-    return Ranking(**{**row, "confirmed_by": row["confirmed_by"] or ""})
+def _ranking(row: asyncpg.Record) -> Ranking:
+    return Ranking(**{**dict(row), "confirmed_by": row["confirmed_by"] or ""})
 
 
 async def rankings(reader: Reader, round_id: str) -> list[Ranking]:
     """Every ranking of a round without its body, the oldest first."""
     rows = await reader.fetch(
-        f"SELECT {_RANKING} {_FROM_RANKINGS} WHERE r.round = $1 ORDER BY r.version",  # noqa: S608
+        f"SELECT {_RANKING} {_FROM_RANKINGS} WHERE r.round = $1 ORDER BY r.version",
         round_id,
     )
     return [_ranking(row) for row in rows]
@@ -181,7 +183,7 @@ async def rankings(reader: Reader, round_id: str) -> list[Ranking]:
 
 async def ranking(reader: Reader, round_id: str, version: int) -> Ranking | None:
     row = await reader.fetchrow(
-        f"SELECT {_RANKING}, r.body {_FROM_RANKINGS} WHERE r.round = $1 AND r.version = $2",  # noqa: S608
+        f"SELECT {_RANKING}, r.body {_FROM_RANKINGS} WHERE r.round = $1 AND r.version = $2",
         round_id, version,
     )  # fmt: skip
     return None if row is None else _ranking(row)
@@ -220,7 +222,8 @@ async def ranking_files(reader: Reader, round_id: str, version: int) -> dict[str
 
 async def put_publication(connection: Connection, published: Ranking) -> None:
     await connection.execute(
-        "INSERT INTO publications (round, version, proposed_by, confirmed_by, published_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO publications (round, version, proposed_by, confirmed_by, published_at)"
+        " VALUES ($1, $2, $3, $4, $5)",
         published.round, published.version, published.proposed_by, published.confirmed_by, published.published_at,
     )  # fmt: skip
 

@@ -13,8 +13,20 @@ from services.scoring.names import group_name, outcome_name
 
 # A constant, so that the same ranking gives the same file.
 _CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - the format knows no zones
-_HEADINGS = ("组别", "名次", "编号", "项目编码", "项目名称", "申报单位", "票数", "投票得分", "专家得分", "总分", "并列决定项", "结果")
-_WIDTHS = (18, 6, 6, 10, 48, 30, 10, 10, 10, 10, 12, 8)
+_COLUMNS = {
+    "组别": 18,
+    "名次": 6,
+    "编号": 6,
+    "项目编码": 10,
+    "项目名称": 48,
+    "申报单位": 30,
+    "票数": 10,
+    "投票得分": 10,
+    "专家得分": 10,
+    "总分": 10,
+    "并列决定项": 12,
+    "结果": 8,
+}
 
 
 def ranking_xlsx(title: str, version: int, digests: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> bytes:
@@ -35,7 +47,7 @@ def ranking_xlsx(title: str, version: int, digests: Sequence[tuple[str, str]], r
 
 
 def _write_rows(sheet: Any, rows: Sequence[dict[str, Any]], bold: Any) -> None:
-    for column, (heading, width) in enumerate(zip(_HEADINGS, _WIDTHS, strict=True)):
+    for column, (heading, width) in enumerate(_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(0, column, heading, bold)
     for line, row in enumerate(rows, start=1):
@@ -49,4 +61,4 @@ def _write_rows(sheet: Any, rows: Sequence[dict[str, Any]], bold: Any) -> None:
             if number not in (None, ""):
                 sheet.write_number(line, column, float(number))
     sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, len(rows), len(_HEADINGS) - 1)
+    sheet.autofilter(0, 0, len(rows), len(_COLUMNS) - 1)
