@@ -29,8 +29,8 @@ def prepare(files: Mapping[str, str], open_for_s: int | None, now: datetime) -> 
     rules_text = files.get("rules.toml", "")
     if open_for_s is not None and "rules.toml" in files:
         try:
-            timezone = parse_rules(rules_text.encode(), "rules.toml").round.timezone
-            rules_text = opening.open_at_once(rules_text, timezone, now, open_for_s)
+            zone = opening.zone_of(parse_rules(rules_text.encode(), "rules.toml"))
+            rules_text = opening.open_at_once(rules_text, zone, now, open_for_s)
         except InputError:
             pass  # told with everything else below
     draft, problems = read_draft(files, rules_text)
