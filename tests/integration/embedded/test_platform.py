@@ -158,7 +158,8 @@ async def test_whatever_dies_is_started_again(platform: Platform, client: httpx.
 
 async def test_static_files_are_kept_by_browsers(client: httpx.AsyncClient) -> None:
     """Nothing outside the folder of assets is served, and a name that says its content may be kept for a year."""
-    assert (await client.get("/static/none.0123abcd.css")).headers["cache-control"].startswith("public, max-age=315")
+    cached = (await client.get("/static/none.0123abcd.css")).headers["cache-control"]
+    assert cached == "public, max-age=31536000, immutable"
     for path in ("/static/..%2fsettings.py", "/static/../../pyproject.toml", "/static/"):
         assert (await client.get(path)).status_code == 404
 
@@ -272,4 +273,5 @@ async def test_stopping_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     up.terminate()
     assert up.wait(15) == 0
     up.communicate()
-    assert not any(map(lives, [*running.values(), *pids(tmp_path / "home").values()]))
+    assert not any(map(lives, running.values()))
+    assert pids(tmp_path / "home") == {}, "stopped in order, not only by the death of the supervisor"
