@@ -53,8 +53,10 @@ class Answer:
     @property
     def told(self) -> str:
         """The refusal as one sentence."""
-        detail = self.body.get("detail") or self.body.get("title") or "no reason was given"
-        return f"{str(detail).rstrip('.')} ({self.reason or self.status})"
+        detail = str(self.body.get("detail") or self.body.get("title") or "no reason was given").rstrip(".")
+        wait_s = self.body.get("retry_after_s")
+        again = f"; repeat in {wait_s} s" if wait_s else ""
+        return f"{detail}{again} ({self.reason or self.status})"
 
 
 @dataclass

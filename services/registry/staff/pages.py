@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
+from litestar.enums import MediaType, RequestEncodingType
 from litestar.params import Body
 
 from services.registry.parts import parts
@@ -53,7 +53,7 @@ async def sign_in_with_form(request: AnyRequest, data: Form) -> Response[Any]:
 
 
 @get("/sign-in/renew")
-async def renew_and_go_on(request: AnyRequest) -> Response[None]:
+async def renew_and_go_on(request: AnyRequest) -> Response[bytes]:
     """Renew the token by the session and go back to the page; without a session, to the form."""
     own = parts(request)
     following = cookies.safe_next(request.query_params.get("next", ""))
@@ -65,7 +65,7 @@ async def renew_and_go_on(request: AnyRequest) -> Response[None]:
 
 
 @post("/sign-out")
-async def sign_out_with_form(request: AnyRequest) -> Response[None]:
+async def sign_out_with_form(request: AnyRequest) -> Response[bytes]:
     """End the session and show the form again."""
     own = parts(request)
     await own.sessions.end(request.cookies.get(cookies.SESSION_COOKIE, ""))
@@ -76,18 +76,18 @@ def sign_in_path(following: str) -> str:
     return f"/sign-in?next={quote(following, safe='/')}" if following else "/sign-in"
 
 
-def renewal(following: str) -> Response[None]:
+def renewal(following: str) -> Response[bytes]:
     """Away to the renewal, for a page whose token is missing or has run out."""
     return _redirect(f"/sign-in/renew?next={quote(following, safe='/')}", [])
 
 
-def _go_on(request: AnyRequest, path: str, token: StaffToken, *more: Cookie) -> Response[None]:
+def _go_on(request: AnyRequest, path: str, token: StaffToken, *more: Cookie) -> Response[bytes]:
     return _redirect(path, [cookies.token_cookie(token.token, parts(request).settings.public_origin), *more])
 
 
-def _redirect(path: str, set_cookies: list[Cookie]) -> Response[None]:
+def _redirect(path: str, set_cookies: list[Cookie]) -> Response[bytes]:
     headers = {"location": path, "cache-control": "no-store"}
-    return Response(None, status_code=303, headers=headers, cookies=set_cookies)
+    return Response(b"", status_code=303, media_type=MediaType.TEXT, headers=headers, cookies=set_cookies)
 
 
 ROUTES = [sign_in_page, sign_in_with_form, renew_and_go_on, sign_out_with_form]
