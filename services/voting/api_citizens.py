@@ -9,12 +9,12 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import Cookie
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from services.shared.address import bucket
 from services.shared.errors import Refusal
 from services.voting import ledger, metrics
-from services.voting.context import Context
+from services.voting.context import Context, ContextDependency
 from services.voting.devices import COOKIE
 from services.voting.identity import canonical_phone
 from services.voting.reasons import Reason
@@ -79,17 +79,19 @@ def _cached(request: AnyRequest, body: bytes, etag: str, max_age: str = _CACHED)
 
 @get("/rounds/{round_id:str}", summary="A round: what, until when, how, who")
 async def get_round(
-    context: Context,
+    context: ContextDependency,
     request: AnyRequest,
-    round_id: str,
-    order: Annotated[int | None, Parameter(ge=0, le=63, description="One of the 64 published orders.")] = None,
+    round_id: FromPath[str],
+    order: Annotated[int | None, QueryParameter(ge=0, le=63, description="One of the 64 published orders.")] = None,
 ) -> Response[bytes]:
     body, etag = find(context, round_id).public_json(order)
     return _cached(request, body, etag)
 
 
 @get("/rounds/{round_id:str}/challenge", summary="An ALTCHA v2 challenge bound to the round")
-async def get_challenge(context: Context, request: AnyRequest, round_id: str) -> Response[dict[str, Any]]:
+async def get_challenge(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str]
+) -> Response[dict[str, Any]]:
     frozen = find(context, round_id)
     return Response(
         context.challenges.make(frozen.id),
@@ -99,7 +101,9 @@ async def get_challenge(context: Context, request: AnyRequest, round_id: str) ->
 
 
 @post("/rounds/{round_id:str}/codes", status_code=202, summary="Send a code to a phone")
-async def post_code(context: Context, request: AnyRequest, round_id: str, data: CodeForm) -> dict[str, Any]:
+async def post_code(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str], data: JSONBody[CodeForm]
+) -> dict[str, Any]:
     frozen = find(context, round_id)
     if data.route not in ("sms", "voice"):
         raise Refusal(Reason.BAD_FORM, "route is sms or voice.")
@@ -112,7 +116,9 @@ async def post_code(context: Context, request: AnyRequest, round_id: str, data: 
 
 
 @post("/rounds/{round_id:str}/sessions", status_code=201, summary="Prove a code, get a token")
-async def post_session(context: Context, request: AnyRequest, round_id: str, data: SessionForm) -> dict[str, Any]:
+async def post_session(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str], data: JSONBody[SessionForm]
+) -> dict[str, Any]:
     frozen = find(context, round_id)
     address = client_address(context, request)
     try:
@@ -131,7 +137,7 @@ async def post_session(context: Context, request: AnyRequest, round_id: str, dat
     return {"token": signed_in.token, "expires_at": expires_at}
 
 
-def _stratum(frozen: FrozenRound, data: SessionForm) -> str:
+def _stratum(frozen: FrozenRound, data: JSONBody[SessionForm]) -> str:
     """The declared district, where the rules ask for one; it only splits the published counts."""
     if frozen.rules.ballot.stratum != "declared":
         return ""
@@ -142,7 +148,9 @@ def _stratum(frozen: FrozenRound, data: SessionForm) -> str:
 
 
 @get("/rounds/{round_id:str}/ballots/mine", summary="One's own choices, for thirty minutes")
-async def get_own_ballot(context: Context, request: AnyRequest, round_id: str) -> Response[dict[str, Any]]:
+async def get_own_ballot(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str]
+) -> Response[dict[str, Any]]:
     frozen = find(context, round_id)
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     token = context.tokens.verify(text.strip(), context.clock.timestamp()) if scheme.lower() == "bearer" else None
@@ -175,18 +183,18 @@ async def receipt_view(context: Context, text: str) -> dict[str, Any]:
 
 
 @get("/receipts/{receipt:str}", summary="What became of a ballot")
-async def get_receipt(context: Context, receipt: str) -> Response[dict[str, Any]]:
+async def get_receipt(context: ContextDependency, receipt: FromPath[str]) -> Response[dict[str, Any]]:
     return Response(await receipt_view(context, receipt), headers={"cache-control": "no-store"})
 
 
 @get("/rounds/{round_id:str}/results", summary="State and turnout; counts once published")
-async def get_results(context: Context, request: AnyRequest, round_id: str) -> Response[bytes]:
+async def get_results(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Response[bytes]:
     body, etag = await results_document(context, find(context, round_id))
     return _cached(request, body, etag, "public, max-age=2")
 
 
 @post("/dev/outbox", status_code=200, summary="Codes sent, on the embedded platform only")
-async def post_dev_outbox(context: Context, data: OutboxForm) -> list[dict[str, Any]]:
+async def post_dev_outbox(context: ContextDependency, data: JSONBody[OutboxForm]) -> list[dict[str, Any]]:
     number = canonical_phone(data.phone)
     if number is None:
         raise Refusal(Reason.BAD_PHONE, "Enter a mainland mobile number of 11 digits.")

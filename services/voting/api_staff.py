@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, get, post
+from litestar.params import FromPath, JSONBody
 
 from services.shared.errors import Refusal
 from services.shared.staff import Role
 from services.voting import forget, holds, store
 from services.voting.api_citizens import find
 from services.voting.bundle import ballots_csv
-from services.voting.context import Context
+from services.voting.context import ContextDependency
 from services.voting.holds import DecisionForm, HoldForm
 from services.voting.reasons import Reason
 from services.voting.tally import seal_round
@@ -23,7 +24,9 @@ _WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
 
 
 @get("/rounds/{round_id:str}/state", summary="Phase, turnout and ballots by state: never a candidate's count")
-async def get_state(context: Context, request: AnyRequest, round_id: str) -> Response[dict[str, Any]]:
+async def get_state(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str]
+) -> Response[dict[str, Any]]:
     await context.door.require(request, *_WATCHERS)
     frozen = find(context, round_id)
     hours = await store.turnout_by_hour(context.pool, frozen.number)
@@ -42,7 +45,7 @@ async def get_state(context: Context, request: AnyRequest, round_id: str) -> Res
 
 
 @post("/rounds/{round_id:str}/seal", status_code=200, summary="Seal the tally: final, after close and grace")
-async def post_seal(context: Context, request: AnyRequest, round_id: str) -> dict[str, Any]:
+async def post_seal(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     frozen = find(context, round_id)
     content = await seal_round(context.pool, frozen, context.tally_key, context.clock.now(), staff.username)
@@ -51,13 +54,15 @@ async def post_seal(context: Context, request: AnyRequest, round_id: str) -> dic
 
 
 @get("/rounds/{round_id:str}/holds", summary="Holds of a round, without any count of candidates")
-async def get_holds(context: Context, request: AnyRequest, round_id: str) -> list[dict[str, Any]]:
+async def get_holds(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> list[dict[str, Any]]:
     await context.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR)
     return [msgspec.structs.asdict(view) for view in await holds.list_holds(context.pool, find(context, round_id))]
 
 
 @post("/rounds/{round_id:str}/holds", status_code=201, summary="Hold ballots under a suspicion")
-async def post_hold(context: Context, request: AnyRequest, round_id: str, data: HoldForm) -> dict[str, Any]:
+async def post_hold(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str], data: JSONBody[HoldForm]
+) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     view = await holds.propose(context.pool, find(context, round_id), staff, data)
     return msgspec.structs.asdict(view)
@@ -65,7 +70,11 @@ async def post_hold(context: Context, request: AnyRequest, round_id: str, data: 
 
 @post("/rounds/{round_id:str}/holds/{hold:uuid}/decisions", status_code=201, summary="Decide: first signature")
 async def post_decision(
-    context: Context, request: AnyRequest, round_id: str, hold: UUID, data: DecisionForm
+    context: ContextDependency,
+    request: AnyRequest,
+    round_id: FromPath[str],
+    hold: FromPath[UUID],
+    data: JSONBody[DecisionForm],
 ) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     await context.door.require_fresh()
@@ -74,7 +83,9 @@ async def post_decision(
 
 
 @post("/rounds/{round_id:str}/holds/{hold:uuid}/confirmations", status_code=201, summary="Confirm: second signature")
-async def post_confirmation(context: Context, request: AnyRequest, round_id: str, hold: UUID) -> dict[str, Any]:
+async def post_confirmation(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str], hold: FromPath[UUID]
+) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     await context.door.require_fresh()
     state = await holds.confirm(context.pool, find(context, round_id), staff, hold)
@@ -82,7 +93,7 @@ async def post_confirmation(context: Context, request: AnyRequest, round_id: str
 
 
 @post("/rounds/{round_id:str}/forgettings", status_code=201, summary="Destroy the identity key: first signature")
-async def post_forgetting(context: Context, request: AnyRequest, round_id: str) -> dict[str, Any]:
+async def post_forgetting(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     frozen = find(context, round_id)
     await forget.propose(context.pool, frozen, staff)
@@ -90,7 +101,9 @@ async def post_forgetting(context: Context, request: AnyRequest, round_id: str) 
 
 
 @post("/rounds/{round_id:str}/forgettings/confirmations", status_code=201, summary="Second signature: key destroyed")
-async def post_forgetting_confirmation(context: Context, request: AnyRequest, round_id: str) -> dict[str, Any]:
+async def post_forgetting_confirmation(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str]
+) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     await context.door.require_fresh()
     frozen = find(context, round_id)
@@ -99,7 +112,7 @@ async def post_forgetting_confirmation(context: Context, request: AnyRequest, ro
 
 
 @get("/rounds/{round_id:str}/ballots.csv", summary="Published ballots, where the rules publish them")
-async def get_ballots(context: Context, request: AnyRequest, round_id: str) -> Response[bytes]:
+async def get_ballots(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Response[bytes]:
     frozen = find(context, round_id)
     if frozen.rules.publication.ballots != "ballots" or not frozen.published:
         raise Refusal(Reason.NOT_PUBLISHED, "The ballots of this round are not published.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from litestar.di import NamedDependency
+
 from services.shared.address import Addresses
 from services.shared.clock import Clock
 from services.shared.postgres import Pool
@@ -48,3 +50,6 @@ class Context:
         key = self.address_key(frozen, address)
         if key is not None:
             await self.turnstile.note_verified(frozen.tag, key.hex())
+
+
+ContextDependency = NamedDependency[Context]

@@ -1,0 +1,3 @@
+from litestar import Router
+
+pages_router = Router("/", route_handlers=[])
