@@ -6,6 +6,7 @@ bytes do not depend on the Python version.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Final
 
@@ -15,6 +16,8 @@ LINE_BYTES_MAX: Final = 262_144
 IDENTIFIER_LENGTH_MAX: Final = 64
 TEXT_LENGTH_MAX: Final = 2_000
 _BOM = b"\xef\xbb\xbf"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def read_rows(stream: BinaryIO, file: str, *headers: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
@@ -106,20 +109,16 @@ def check_label(value: str, column: str, file: str, line: int, *, may_be_empty: 
     """Return a short text on one line (stratum, level, expert …), at most 64 characters."""
     if not value and not may_be_empty:
         raise InputError(file, line, f"{column} is empty; fill it in")
-    if len(value) > IDENTIFIER_LENGTH_MAX or _has_controls(value):
+    if len(value) > IDENTIFIER_LENGTH_MAX or _CONTROL.search(value):
         raise InputError(file, line, f"{column} {shown(value)} must be at most 64 characters without controls")
     return value
 
 
 def check_text(value: str, column: str, file: str, line: int) -> str:
     """Return a free text of at most 2,000 characters; line breaks and tabs are its author's business."""
-    if len(value) > TEXT_LENGTH_MAX or _has_controls(value, "\t\r\n"):
+    if len(value) > TEXT_LENGTH_MAX or _CONTROL_IN_TEXT.search(value):
         raise InputError(file, line, f"{column} must be at most {TEXT_LENGTH_MAX} characters without controls")
     return value
-
-
-def _has_controls(value: str, allowed: str = "") -> bool:
-    return any((ord(c) < 32 or 127 <= ord(c) < 160) and c not in allowed for c in value)
 
 
 def check_whole_number(value: str, column: str, file: str, line: int) -> int:
