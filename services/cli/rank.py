@@ -37,7 +37,7 @@ def rank(bundle: Path, out: Path | None, explain: bool) -> None:
     from services.shared.ranking.ranking import ranking_csv
 
     try:
-        ranking = rank_bundle(read_bundle(bundle))
+        ranking = rank_bundle(read_bundle(bundle, _show_ballots if sys.stderr.isatty() else None))
     except InputError as error:
         raise BadInput(str(error)) from None
     _write(ranking_csv(ranking), out)
@@ -46,6 +46,11 @@ def rank(bundle: Path, out: Path | None, explain: bool) -> None:
 
         for sentence in explain_ranking(ranking):
             click.echo(sentence, err=True)
+
+
+def _show_ballots(count: int) -> None:
+    # One line that overwrites itself; whoever writes next begins at its start.
+    click.echo(f"{count:,} ballots read\r", nl=False, err=True)
 
 
 def _write(data: bytes, out: Path | None) -> None:

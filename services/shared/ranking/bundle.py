@@ -7,7 +7,7 @@ those of the public contract; each file's own module holds its reader and writer
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,8 +99,11 @@ class Bundle:
     events: tuple[Event, ...]
 
 
-def read_bundle(path: Path) -> Bundle:
-    """Read a folder or a zip; needs rules.toml, candidates.csv, and votes and/or scores. Raises InputError."""
+def read_bundle(path: Path, progress: Callable[[int], None] | None = None) -> Bundle:
+    """Read a folder or a zip; needs rules.toml, candidates.csv, and votes and/or scores. Raises InputError.
+
+    `progress` is told the number of ballots read now and then.
+    """
     with open_container(path) as container:
         rules = parse_rules(_required(container, "rules.toml"))
         candidates = parse_candidates(_required(container, "candidates.csv"))
@@ -110,7 +113,7 @@ def read_bundle(path: Path) -> Bundle:
         bundle = Bundle(
             rules=rules,
             candidates=candidates,
-            votes=_read_votes(container, candidates),
+            votes=_read_votes(container, candidates, progress),
             score_rows=None if scores is None else parse_score_rows(scores),
             lots_seed=None if reveal is None else parse_reveal(reveal),
             events=() if events is None else parse_events(events),
@@ -141,13 +144,15 @@ def _required(container: Container, name: str) -> bytes:
     return data
 
 
-def _read_votes(container: Container, candidates: Iterable[Candidate]) -> VoteCounts | None:
+def _read_votes(
+    container: Container, candidates: Iterable[Candidate], progress: Callable[[int], None] | None
+) -> VoteCounts | None:
     known = {each.candidate for each in candidates}
     if container.has(BALLOTS_FILE):
         if container.has(VOTES_FILE):
             raise InputError(VOTES_FILE, None, f"stands beside {BALLOTS_FILE}; keep the one that counts")
         with container.open(BALLOTS_FILE) as stream:
-            return parse_ballots(stream, known)
+            return parse_ballots(stream, known, progress=progress)
     votes = read_small(container, VOTES_FILE)
     return None if votes is None else parse_votes(votes, known)
 

@@ -120,9 +120,8 @@ def _prefix(names: list[str]) -> str:
     """A zip of the folder, rather than of its files, has them one level down."""
     if "rules.toml" in names:
         return ""
-    prefixes = {name.removesuffix("rules.toml") for name in names if name.endswith("/rules.toml")}
-    top = {name.split("/", 1)[0] + "/" for name in names}
-    return top.pop() if len(top) == 1 and top == prefixes else ""
+    folders = [name.removesuffix("rules.toml") for name in names if name.endswith("/rules.toml")]
+    return folders[0] if len(folders) == 1 and folders[0].count("/") == 1 else ""
 
 
 def write_container(files: Mapping[str, bytes], path: Path) -> None:

@@ -116,12 +116,18 @@ def _read_round(table: Table) -> Round:
 
 def _read_timezone(table: Table) -> str:
     name = table.text("timezone")
-    zones = zoneinfo.available_timezones()
-    # A machine without time zone data must still be able to rank: there only the form is checked.
-    known = name in zones if zones else _ZONE_NAME.fullmatch(name) is not None
-    if name and not known:
+    if name and not (_ZONE_NAME.fullmatch(name) and _is_zone(name)):
         table.refuse("timezone", f'timezone {shown(name)} is unknown; use an IANA name like "Asia/Shanghai"')
     return name
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
+        # A machine without time zone data must still be able to rank: there only the form counts.
+        return not zoneinfo.available_timezones()
+    return True
 
 
 def _read_windows(table: Table) -> Windows:

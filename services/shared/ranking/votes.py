@@ -5,7 +5,7 @@ their order makes duplicates visible in constant memory, whatever their number.
 """
 
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import BinaryIO, Final
 
 from services.shared.ranking.csv_files import check_label, check_whole_number, read_rows, write_rows
@@ -18,6 +18,7 @@ VOTES_COLUMNS: Final = ("candidate", "votes", "stratum")
 BALLOTS_FILE: Final = "ballots.csv"
 BALLOTS_COLUMNS: Final = ("ballot", "state", "choices", "stratum")
 STRATA_MAX: Final = 10_000
+PROGRESS_ROWS: Final = 200_000
 
 
 def parse_votes(data: bytes, candidates: Collection[str], file: str = VOTES_FILE) -> dict[tuple[str, str], int]:
@@ -35,15 +36,22 @@ def parse_votes(data: bytes, candidates: Collection[str], file: str = VOTES_FILE
 
 
 def parse_ballots(
-    stream: BinaryIO, candidates: Collection[str], file: str = BALLOTS_FILE
+    stream: BinaryIO,
+    candidates: Collection[str],
+    file: str = BALLOTS_FILE,
+    progress: Callable[[int], None] | None = None,
 ) -> dict[tuple[str, str], int]:
     """Count the ballots of a ballots.csv, read as a stream that must be strictly increasing by ballot.
 
-    Only state `counted` counts; the choices of excluded ballots are checked all the same.
+    Only state `counted` counts; the choices of excluded ballots are checked all the same. `progress` is told the
+    number of rows now and then.
     """
     tally = _BallotTally(candidates, file)
-    for line, (ballot, state, choices, stratum) in read_rows(stream, file, BALLOTS_COLUMNS):
+    rows = read_rows(stream, file, BALLOTS_COLUMNS)
+    for number, (line, (ballot, state, choices, stratum)) in enumerate(rows, start=1):
         tally.add(line, ballot, state, choices, stratum)
+        if progress is not None and number % PROGRESS_ROWS == 0:
+            progress(number)
     return {
         (candidate, stratum): count
         for stratum, counts in tally.by_stratum.items()

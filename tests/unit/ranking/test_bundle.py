@@ -169,6 +169,19 @@ def test_a_written_bundle_reads_the_same_and_has_the_same_bytes_each_time(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "one.zip", "two.zip"]
 
 
+def test_the_bytes_of_a_zip_do_not_depend_on_the_order_of_its_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
+    write_bundle(FILES, one, rules_digest="d", software="s")
+    write_bundle(dict(reversed(FILES.items())), two, rules_digest="d", software="s")
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_small_zip_may_be_dense_and_stand_beside_other_folders(tmp_path: Path) -> None:
+    votes = FILES["votes.csv"] + b"\n" * 300_000
+    files = {f"bundle/{name}": data for name, data in (FILES | {"votes.csv": votes}).items()}
+    assert result_of(zip_of(tmp_path / "dense.zip", files | {"__MACOSX/._bundle": b""})) == RESULT
+
+
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     path = folder_of(tmp_path / "bundle", FILES)
     with pytest.raises(FileExistsError):

@@ -186,6 +186,14 @@ def test_strata_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         count("1,counted,A,a\n2,counted,A,b\n3,counted,A,c\n")
 
 
+def test_long_reading_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.shared.ranking.votes.PROGRESS_ROWS", 2)
+    told: list[int] = []
+    rows = "".join(f"{number},counted,A,\n" for number in range(5))
+    parse_ballots(io.BytesIO((BALLOTS + rows).encode()), {"A"}, progress=told.append)
+    assert told == [2, 4]
+
+
 def test_ballots_are_written_sorted() -> None:
     data = ballots_csv([("2", "excluded", ["B"], ""), ("1", "counted", ["B", "A"], "city")])
     assert data.decode() == BALLOTS + "1,counted,A B,city\n2,excluded,B,\n"

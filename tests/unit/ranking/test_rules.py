@@ -89,6 +89,8 @@ MISTAKES = [
     ('title = "滨湖区评选"', "title = 5", "title must be a text"),
     ('title = "滨湖区评选"', 'title = "a\\nb"', "control character"),
     ('timezone = "Asia/Shanghai"', 'timezone = "Asia/Kunming"', 'timezone "Asia/Kunming" is unknown'),
+    ('timezone = "Asia/Shanghai"', 'timezone = "../../etc/passwd"', "is unknown"),
+    ('timezone = "Asia/Shanghai"', 'timezone = "Asia"', "is unknown"),
     ("closes = 2030-05-12T12:00:00+08:00", "closes = 2030-05-06T09:00:00+08:00", "closes at or before it opens"),
     ("closes = 2030-05-12T12:00:00+08:00", "closes = 2030-05-12T12:00:00", "with offset"),
     ("closes = 2030-05-12T12:00:00+08:00", 'closes = "2030-05-12"', "with offset"),
@@ -171,6 +173,12 @@ def test_a_file_that_cannot_be_rules(text: str, line: int, reason: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_rules(text.encode())
     assert (refused.value.line, reason in refused.value.reason) == (line, True), str(refused.value)
+
+
+def test_a_machine_without_time_zone_data_takes_any_name_of_the_right_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoneinfo.available_timezones", set)
+    text = FULL.replace("Asia/Shanghai", "Asia/Nowhere")
+    assert parse_rules(text.encode()).round.timezone == "Asia/Nowhere"
 
 
 def test_bytes_that_are_not_utf_8_are_told_with_their_line() -> None:
