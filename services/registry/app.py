@@ -51,6 +51,11 @@ ROUTES = [
 
 def build(settings: RegistrySettings) -> Edge:
     """The whole service as an ASGI application; raises ConfigurationError where a secret is missing."""
+    return Edge(build_litestar(settings))
+
+
+def build_litestar(settings: RegistrySettings) -> Litestar:
+    """The Litestar application inside; `app.state.parts` is there while its lifespan lasts."""
     web_secret = read_secret(settings.web_secret_file, "REGISTRY_WEB_SECRET_FILE")
     signer = StaffSigner(read_secret(settings.staff_signing_key_file, "STAFF_SIGNING_KEY_FILE"))
     verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
@@ -93,7 +98,7 @@ def build(settings: RegistrySettings) -> Edge:
 
     app = create_app("registry", settings, web_secret, ROUTES, lifespan, "Pingxuan registry")
     app.state.error_page = pages.render_error
-    return Edge(app)
+    return app
 
 
 async def _measure(clock: Clock, pool: Pool) -> None:

@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from services.registry.lists import store
 from services.registry.parts import parts
@@ -22,7 +23,7 @@ async def notices_page(request: AnyRequest) -> Response[str]:
 
 
 @get("/notices/{round_id:str}")
-async def notice_page(request: AnyRequest, round_id: str) -> Response[str]:
+async def notice_page(request: AnyRequest, round_id: FromPath[str]) -> Response[str]:
     """A round's notice; `?version=` shows an older one."""
     own = parts(request)
     round_ = await rounds.load_round(own.pool, round_id)

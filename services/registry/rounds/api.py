@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from services.registry import metrics
 from services.registry.parts import PREFIX, parts
@@ -32,7 +33,7 @@ class CloseRound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @post(f"{PREFIX}/rounds")
-async def load_round(request: AnyRequest, data: LoadRound) -> Response[dict[str, Any]]:
+async def load_round(request: AnyRequest, data: JSONBody[LoadRound]) -> Response[dict[str, Any]]:
     """Freeze a round from its files: 201, or 200 where the same files were frozen before."""
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR)
@@ -59,14 +60,14 @@ async def list_rounds(request: AnyRequest) -> dict[str, Any]:
 
 
 @get(f"{PREFIX}/rounds/{{round_id:str}}")
-async def get_round(request: AnyRequest, round_id: str) -> dict[str, Any]:
+async def get_round(request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     """The public facts of a round: rules, windows, candidates, events."""
     own = parts(request)
     return views.public_facts(await _round(request, round_id), own.clock.now())
 
 
 @post(f"{PREFIX}/rounds/{{round_id:str}}/close", status_code=200)
-async def close_round(request: AnyRequest, round_id: str, data: CloseRound) -> dict[str, Any]:
+async def close_round(request: AnyRequest, round_id: FromPath[str], data: JSONBody[CloseRound]) -> dict[str, Any]:
     """Close voting before its time, with a reason that is published."""
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR)
@@ -75,7 +76,9 @@ async def close_round(request: AnyRequest, round_id: str, data: CloseRound) -> d
 
 
 @get(f"{PREFIX}/rounds/{{round_id:str}}/applications/{{candidate:str}}")
-async def get_application(request: AnyRequest, round_id: str, candidate: str) -> Response[dict[str, Any]]:
+async def get_application(
+    request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]
+) -> Response[dict[str, Any]]:
     """A candidate's public card; the whole application beside it for those who may read it."""
     own = parts(request)
     round_ = await _round(request, round_id)

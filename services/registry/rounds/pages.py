@@ -7,6 +7,7 @@ itself, so that it says something without script too.
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from services.registry.lists import store as lists
 from services.registry.parts import parts
@@ -41,7 +42,7 @@ async def rounds_page(request: AnyRequest) -> Response[Any]:
 
 
 @get("/admin/rounds/{round_id:str}")
-async def round_page(request: AnyRequest, round_id: str) -> Response[Any]:
+async def round_page(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """One round: facts and timeline from here, turnout and progress from the other services."""
     own = parts(request)
     staff = await _watcher(request)

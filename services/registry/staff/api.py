@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from services.registry.parts import PREFIX, parts
 from services.registry.reasons import RegistryReason
@@ -26,7 +27,7 @@ class SignIn(msgspec.Struct, frozen=True):
 
 
 @post(f"{PREFIX}/sessions", status_code=201)
-async def sign_in(request: AnyRequest, data: SignIn) -> Response[StaffToken]:
+async def sign_in(request: AnyRequest, data: JSONBody[SignIn]) -> Response[StaffToken]:
     """Sign in with a username and a password."""
     own = parts(request)
     opened = await own.sessions.sign_in(data.username, data.password, own.address(request))
@@ -68,7 +69,7 @@ async def list_staff(request: AnyRequest) -> dict[str, list[Account]]:
 
 
 @post(f"{PREFIX}/staff", status_code=201)
-async def add_staff(request: AnyRequest, data: NewStaff) -> Response[dict[str, Any]]:
+async def add_staff(request: AnyRequest, data: JSONBody[NewStaff]) -> Response[dict[str, Any]]:
     """Make an account; a password that was left out is made and returned once."""
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR)
@@ -85,7 +86,7 @@ async def add_staff(request: AnyRequest, data: NewStaff) -> Response[dict[str, A
 
 
 @post(f"{PREFIX}/staff/{{username:str}}/disable", status_code=200)
-async def disable_staff(request: AnyRequest, username: str) -> Account:
+async def disable_staff(request: AnyRequest, username: FromPath[str]) -> Account:
     """Disable an account: its tokens and sessions count for nothing from now on."""
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR)

@@ -1,13 +1,13 @@
 """Pages of signing in and out. The form works without script; a token that ran out is renewed on the way to a page."""
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import MediaType, RequestEncodingType
-from litestar.params import Body
+from litestar.enums import MediaType
+from litestar.params import URLEncodedBody
 
 from services.registry.parts import parts
 from services.registry.staff import cookies
@@ -20,9 +20,6 @@ class SignInForm(msgspec.Struct, frozen=True):
     username: str = ""
     password: str = ""
     next: str = ""
-
-
-Form = Annotated[SignInForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
 @get("/sign-in", sync_to_thread=False)
@@ -40,7 +37,7 @@ def _form(request: AnyRequest, following: str, *, refusal: Refusal | None = None
 
 
 @post("/sign-in")
-async def sign_in_with_form(request: AnyRequest, data: Form) -> Response[Any]:
+async def sign_in_with_form(request: AnyRequest, data: URLEncodedBody[SignInForm]) -> Response[Any]:
     """Check the form and go on to the page that was wanted, or to the role's own."""
     own = parts(request)
     following = cookies.safe_next(data.next)
