@@ -54,9 +54,9 @@ class Relay:
         """Number what committed, publish what the stream lacks; returns how many messages were published."""
         newest, at = await self._number()
         relay_last_number.labels(self._stream).set(newest)
-        published = await self._publish(newest)
+        # First the heartbeat: a follower that is ahead of it takes the publisher for restored and starts over.
         await self._redis.hset(heartbeat_key(self._stream), mapping={"n": newest, "at": at.isoformat()})
-        return published
+        return await self._publish(newest)
 
     async def _number(self) -> tuple[int, datetime]:
         async with transaction(self._pool) as connection:
