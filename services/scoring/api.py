@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request, get, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from services.scoring import progress, sheets, store, views
 from services.scoring.desk import desk_of
 from services.scoring.rankings import states
+from services.scoring.views import Json
 from services.shared.staff import Role
 
 AnyRequest = Request[Any, Any, Any]
-RoundId = Annotated[str, Parameter(description="Identifier of the round.")]
 
 
 class SheetBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class ReopeningBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/rounds/{round_id:str}", summary="Public facts of a round")
-async def show_round(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
+async def show_round(request: AnyRequest, round_id: FromPath[str]) -> Json:
     desk = desk_of(request)
     found = await desk.round(round_id)
     published = (await store.published_versions(desk.pool)).get(found.id, 0)
@@ -49,7 +49,7 @@ async def show_round(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
 
 
 @get("/rounds/{round_id:str}/state", summary="Progress of experts, tally and rankings, for the office")
-async def show_state(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
+async def show_state(request: AnyRequest, round_id: FromPath[str]) -> Json:
     desk = desk_of(request)
     await desk.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
     found = await desk.round(round_id)
@@ -63,7 +63,7 @@ async def show_state(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
 
 
 @get("/rounds/{round_id:str}/sheets", summary="The signed-in expert's own queue")
-async def show_queue(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
+async def show_queue(request: AnyRequest, round_id: FromPath[str]) -> Json:
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
     found, own = await sheets.open_queue(desk, round_id, expert)
@@ -71,7 +71,7 @@ async def show_queue(request: AnyRequest, round_id: RoundId) -> dict[str, Any]:
 
 
 @get("/rounds/{round_id:str}/sheets/{candidate:str}", summary="The expert's own sheet on a candidate")
-async def show_sheet(request: AnyRequest, round_id: RoundId, candidate: str) -> dict[str, Any]:
+async def show_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Json:
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
     found, _, sheet = await sheets.open_sheet(desk, round_id, candidate, expert)
@@ -79,7 +79,9 @@ async def show_sheet(request: AnyRequest, round_id: RoundId, candidate: str) -> 
 
 
 @put("/rounds/{round_id:str}/sheets/{candidate:str}", summary="Save marks and comment")
-async def save_sheet(request: AnyRequest, round_id: RoundId, candidate: str, data: SheetBody) -> dict[str, Any]:
+async def save_sheet(
+    request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str], data: JSONBody[SheetBody]
+) -> Json:
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
     sheet = await sheets.save_sheet(desk, expert, round_id, candidate, data.marks, data.comment, data.version)
@@ -91,7 +93,7 @@ async def save_sheet(request: AnyRequest, round_id: RoundId, candidate: str, dat
     summary="Submit a complete sheet, which locks it",
     status_code=HTTP_200_OK,
 )
-async def submit_sheet(request: AnyRequest, round_id: RoundId, candidate: str) -> dict[str, Any]:
+async def submit_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Json:
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
     sheet = await sheets.submit_sheet(desk, expert, round_id, candidate)
@@ -103,7 +105,9 @@ async def submit_sheet(request: AnyRequest, round_id: RoundId, candidate: str) -
     summary="Declare a conflict of interest; or, as administrator, set an abandoned sheet aside",
     status_code=HTTP_201_CREATED,
 )
-async def recuse(request: AnyRequest, round_id: RoundId, candidate: str, data: RecusalBody) -> dict[str, Any]:
+async def recuse(
+    request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str], data: JSONBody[RecusalBody]
+) -> Json:
     desk = desk_of(request)
     if data.expert:
         administrator = await desk.door.require(request, Role.ADMINISTRATOR)
@@ -119,7 +123,9 @@ async def recuse(request: AnyRequest, round_id: RoundId, candidate: str, data: R
     summary="Open an expert's sheet again, with a reason",
     status_code=HTTP_201_CREATED,
 )
-async def reopen(request: AnyRequest, round_id: RoundId, candidate: str, data: ReopeningBody) -> dict[str, Any]:
+async def reopen(
+    request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str], data: JSONBody[ReopeningBody]
+) -> Json:
     desk = desk_of(request)
     administrator = await desk.door.require(request, Role.ADMINISTRATOR)
     sheet = await sheets.reopen(desk, administrator, round_id, candidate, data.expert, data.reason)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from services.scoring import bundles, rankings, store, views
@@ -33,7 +34,7 @@ def _unknown() -> Refusal:
 
 
 @post("/rounds/{round_id:str}/rankings", summary="Compute the ranking and propose its publication")
-async def propose(request: AnyRequest, round_id: str) -> Response[dict[str, Any]]:
+async def propose(request: AnyRequest, round_id: FromPath[str]) -> Response[dict[str, Any]]:
     desk = desk_of(request)
     administrator = await desk.door.require(request, Role.ADMINISTRATOR)
     proposed = await rankings.propose(desk, round_id, administrator)
@@ -45,7 +46,7 @@ async def propose(request: AnyRequest, round_id: str) -> Response[dict[str, Any]
     "/rounds/{round_id:str}/rankings/{version:int}/confirmations",
     summary="Publish a proposed ranking, as a second administrator",
 )
-async def confirm(request: AnyRequest, round_id: str, version: int) -> Response[dict[str, Any]]:
+async def confirm(request: AnyRequest, round_id: FromPath[str], version: FromPath[int]) -> Response[dict[str, Any]]:
     desk = desk_of(request)
     administrator = await desk.door.require(request, Role.ADMINISTRATOR)
     published = await rankings.confirm(desk, round_id, version, administrator)
@@ -54,7 +55,7 @@ async def confirm(request: AnyRequest, round_id: str, version: int) -> Response[
 
 
 @get("/rounds/{round_id:str}/rankings", summary="Versions of the ranking; the public sees published ones")
-async def list_rankings(request: AnyRequest, round_id: str) -> dict[str, Any]:
+async def list_rankings(request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     desk = desk_of(request)
     found = await desk.round(round_id)
     sees_all = await _sees_all(desk, request)
@@ -66,7 +67,7 @@ async def list_rankings(request: AnyRequest, round_id: str) -> dict[str, Any]:
 
 
 @get("/rounds/{round_id:str}/rankings/{name:str}", summary="One version as JSON, .csv, .xlsx or .json")
-async def show_ranking(request: AnyRequest, round_id: str, name: str) -> Response[bytes]:
+async def show_ranking(request: AnyRequest, round_id: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     desk = desk_of(request)
     version, _, kind = name.partition(".")
     found, ranking = await _visible_ranking(desk, request, round_id, version)
@@ -99,7 +100,10 @@ async def _visible_ranking(desk: Desk, request: AnyRequest, round_id: str, versi
 
 @get("/rounds/{round_id:str}/bundle.zip", summary="Everything needed to recompute the published ranking")
 async def show_bundle(
-    request: AnyRequest, round_id: str, auditor: bool = False, version: int | None = None
+    request: AnyRequest,
+    round_id: FromPath[str],
+    auditor: FromQuery[bool] = False,
+    version: FromQuery[int | None] = None,
 ) -> Response[bytes]:
     """The newest published version, or the one asked for; auditors may ask for `?auditor=true`, also before that."""
     desk = desk_of(request)

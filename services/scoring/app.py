@@ -37,6 +37,11 @@ _GAUGES_EVERY_S = 15.0
 
 def build_app(settings: ScoringSettings) -> Edge:
     """The whole service as one ASGI application; raises ConfigurationError for a missing or wrong secret."""
+    return Edge(build_litestar(settings))
+
+
+def build_litestar(settings: ScoringSettings) -> Litestar:
+    """The service behind its edge."""
     web_secret = read_secret(settings.web_secret_file, "SCORING_WEB_SECRET_FILE")
     keys = Keys.of(read_secret(settings.tally_key_file, "TALLY_KEY_FILE"))
     verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
@@ -71,7 +76,7 @@ def build_app(settings: ScoringSettings) -> Edge:
     app = create_app("scoring", settings, web_secret, handlers, lifespan, "Pingxuan scoring")
     app.state.pages = Pages("scoring", FOLDER)
     app.state.error_page = app.state.pages.render_error
-    return Edge(app)
+    return app
 
 
 async def _close_pool(pool: Pool) -> None:

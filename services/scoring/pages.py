@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Request, Response, get, post, put
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_401_UNAUTHORIZED
 
@@ -19,6 +20,7 @@ from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.reasons import Reason
 from services.scoring.records import Sheet, SheetState
 from services.scoring.rounds import Round
+from services.scoring.views import Json
 from services.shared.errors import CommonReason, Refusal
 from services.shared.messages import CandidateCard
 from services.shared.ranking.numbers import print_number
@@ -61,11 +63,11 @@ async def show_desk(request: AnyRequest) -> Response[Any]:
     for each in await desk.rounds():
         if each.is_panellist(expert.username) and each.window() is not None:
             own = await store.sheets_of_expert(desk.pool, each.id, expert.username)
-            queues.append(_queue(each, own, expert, views.queue_json(each, own, expert.username, now)))
+            queues.append(_queue(each, own, views.queue_json(each, own, expert.username, now)))
     return pages_of(request).render(request, "expert.html", staff=expert, queues=queues, names=names)
 
 
-def _queue(round_: Round, own: Mapping[str, Sheet], expert: Staff, queue: dict[str, Any]) -> dict[str, Any]:
+def _queue(round_: Round, own: Mapping[str, Sheet], queue: Json) -> Json:
     done = [sheet for sheet in own.values() if sheet.state is not SheetState.DRAFT]
     waiting = (row["candidate"] for row in queue["sheets"] if row["state"] == SheetState.DRAFT.value)
     return queue | {
@@ -77,7 +79,7 @@ def _queue(round_: Round, own: Mapping[str, Sheet], expert: Staff, queue: dict[s
 
 
 @get("/expert/rounds/{round_id:str}/candidates/{candidate:str}", include_in_schema=False)
-async def show_sheet(request: AnyRequest, round_id: str, candidate: str) -> Response[Any]:
+async def show_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Response[Any]:
     desk = desk_of(request)
     expert = await _expert(desk, request)
     if expert is None:
@@ -128,7 +130,7 @@ async def _render_sheet(
     )
 
 
-def _criterion(round_: Round, criterion_id: str) -> dict[str, Any]:
+def _criterion(round_: Round, criterion_id: str) -> Json:
     criterion = next(each for each in round_.criteria if each.id == criterion_id)
     text = round_.text_of(criterion_id)
 
@@ -173,7 +175,7 @@ def _sentence(translate: Callable[[str], str], refusal: Refusal, round_: Round) 
 
 
 @post("/expert/rounds/{round_id:str}/candidates/{candidate:str}", include_in_schema=False)
-async def take_sheet(request: AnyRequest, round_id: str, candidate: str) -> Response[Any]:
+async def take_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Response[Any]:
     """The plain form: save, submit (saves first), or declare a conflict."""
     desk = desk_of(request)
     form = await request.form()
@@ -211,7 +213,9 @@ async def _act(desk: Desk, expert: Staff, round_id: str, candidate: str, written
 
 
 @put("/expert/rounds/{round_id:str}/candidates/{candidate:str}/marks", include_in_schema=False)
-async def autosave(request: AnyRequest, round_id: str, candidate: str, data: SheetBody) -> dict[str, Any]:
+async def autosave(
+    request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str], data: JSONBody[SheetBody]
+) -> Json:
     """What `expert.js` sends after each change, with the form's token in `x-csrftoken`."""
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)

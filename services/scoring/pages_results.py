@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromPath, FromQuery
 
 from services.scoring import names, store
 from services.scoring.desk import desk_of, pages_of
@@ -24,7 +25,9 @@ async def show_results(request: AnyRequest) -> Response[Any]:
 
 
 @get("/results/{round_id:str}", include_in_schema=False)
-async def show_result(request: AnyRequest, round_id: str, version: int | None = None) -> Response[Any]:
+async def show_result(
+    request: AnyRequest, round_id: FromPath[str], version: FromQuery[int | None] = None
+) -> Response[Any]:
     """The newest published version, or the one asked for with `?version=`; before publication nothing but facts."""
     desk = desk_of(request)
     found = await desk.round(round_id)
