@@ -205,7 +205,13 @@ def publish(round_id: str, first: str, second: str) -> None:
     version = int(expect(client.post(rankings, actor=first.lower()), 200, 201)["version"])
     expect(client.post(f"{rankings}/{version}/confirmations", actor=second.lower()), 200, 201)
     noticed = wait_for(lambda: _noticed(client, round_id, version), f"the notice of {round_id}", KNOWN_WITHIN_S)
+    wait_for(lambda: _shown(client, round_id), f"voting showing the counts of {round_id}", KNOWN_WITHIN_S)
     click.echo(f"{round_id} published: ranking {version}, list {noticed}")
+
+
+def _shown(client: Client, round_id: str) -> bool | None:
+    answer = client.get(f"{VOTING}/rounds/{part(round_id)}/results")
+    return True if answer.status == 200 and answer.body.get("state") == "published" else None
 
 
 def _noticed(client: Client, round_id: str, version: int) -> int | None:

@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 import click
 
@@ -67,17 +69,18 @@ def up(
     """
     platform = Platform(Home.at(home), port=port, voting_port=voting_port, workers=workers, host=host, proxy=proxy)
     try:
-        asyncio.run(_until_stopped(platform))
+        asyncio.run(run_until_stopped(platform, lambda: _run(platform)))
     except StartFailed as error:
         raise PartFailed(str(error)) from None
     except PlatformError as error:
         raise CannotRun(str(error)) from None
 
 
-async def _until_stopped(platform: Platform) -> None:
+async def run_until_stopped(platform: Platform, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run `main` until it ends, or until Ctrl-C or SIGTERM; the platform's log goes to its home."""
     platform.home.create()
     _log_to(platform.home)
-    run = asyncio.create_task(_run(platform))
+    run = asyncio.create_task(main())
     for number in _stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, run.cancel)
     # Cancelled, whether while starting or afterwards, the platform's context takes down what runs.
@@ -104,7 +107,7 @@ def ready_message(platform: Platform, took_s: float) -> str:
     origin = platform.urls["origin"]
     lines = [f"pingxuan is ready after {took_s:.1f} s: {origin}"]
     lines += [f"  citizens        {origin}/", f"  experts         {origin}/expert"]
-    lines += [f"  applicants      {origin}/apply", f"  administrators  {origin}/admin"]
+    lines += [f"  administrators  {origin}/admin"]
     lines += [f"  voting alone    {platform.urls['voting']}"]
     if platform.is_exposed:
         lines += [f"Whoever reaches this address can read the codes sent at {origin}/dev/outbox: rehearsals only."]

@@ -53,7 +53,6 @@ class VotingSettings(ServiceSettings, frozen=True, kw_only=True):
 
     sms_provider: Annotated[str, Doc(description="`outbox` (embedded platform only).")] = ""
     platform_mode: Annotated[str, Doc(description="`embedded` where `pingxuan up` runs everything.")] = ""
-    consent_version: Annotated[str, Doc(description="Version of the privacy notice voters agree to.")] = "2026-11"
 
 
 class Limits(msgspec.Struct, frozen=True):

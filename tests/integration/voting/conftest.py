@@ -12,6 +12,7 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
+from services.cli.people import Citizen, no_cookies
 from services.cli.supervisor import PlatformServers
 from services.shared.messages import RoundMessage
 from services.shared.postgres import transaction
@@ -19,7 +20,6 @@ from services.voting.app import Application
 from services.voting.context import Context
 from services.voting.rounds import apply_round
 from services.voting.settings import VotingSettings
-from tests.support.citizens import Citizen, no_cookies
 from tests.support.databases import Database, Databases
 from tests.support.tasks import in_own_task
 from tests.support.waiting import wait_until
