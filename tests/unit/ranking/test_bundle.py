@@ -151,6 +151,16 @@ def test_a_file_beyond_its_limit_is_refused(tmp_path: Path, monkeypatch: pytest.
         read_bundle(folder_of(tmp_path / "bundle", FILES))
 
 
+def test_a_zip_larger_than_any_bundle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zip_of(tmp_path / "bundle.zip", FILES)
+    unpacked = sum(len(data) for data in FILES.values())
+    monkeypatch.setattr(containers, "UNPACKED_BYTES_MAX", unpacked)
+    assert result_of(path) == RESULT
+    monkeypatch.setattr(containers, "UNPACKED_BYTES_MAX", unpacked - 1)
+    with pytest.raises(InputError, match="would unpack to"):
+        read_bundle(path)
+
+
 def test_too_many_entries_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "ENTRIES_MAX", 3)
     with pytest.raises(InputError, match="more than 3 entries"):

@@ -228,6 +228,17 @@ def test_experts_linear_to_max() -> None:
     assert (rows["A"].expert_points_text, rows["B"].expert_points_text) == ("87.5", "100")
 
 
+def test_experts_linear_to_max_of_small_and_of_negative_scores() -> None:
+    # 100·0.25/0.5 = 50; a maximum of 0 or less gives 0 to all, since dividing by it would turn the order round
+    rules = rules_of(
+        '[[criteria]]\nid = "idea"\nweight = "1"\nmin = "-9"',
+        '[combination]\nexperts = "1"\nexperts_transform = "linear_to_max"',
+    )
+    for marks, expected in ((["0.25", "0.5"], ["50", "100"]), (["-2", "-1"], ["0", "0"]), (["0", "-1"], ["0", "0"])):
+        rows = rows_of(rank_marks(rules, marks_of({"X": {"A": [marks[0]], "B": [marks[1]]}})))
+        assert [rows["A"].expert_points_text, rows["B"].expert_points_text] == expected
+
+
 def test_a_recused_experts_candidate_has_one_sheet_fewer() -> None:
     assert points('aggregate = "mean"', {"A": [60, 70, 80], "B": [90, 70]}) == {"A": "70", "B": "80"}
 

@@ -214,6 +214,11 @@ def test_what_is_likely_a_mistake_is_warned_of(sections: list[str], sentence: st
     assert any(sentence in warning for warning in warnings(rules_of(*sections)))
 
 
+def test_a_transform_that_weighs_nothing_is_not_warned_of() -> None:
+    found = warnings(rules_of('[votes]\ntransform = "t_score"', ONE_CRITERION, '[combination]\nexperts = "1"'))
+    assert found == ["experts count and there is no scoring window"]
+
+
 def test_sound_rules_have_no_warnings() -> None:
     text = FULL.replace('identity = "phone_and_id"', 'identity = "phone"').replace("persons_per_phone = 2\n", "")
     assert warnings(parse_rules(text.encode())) == []

@@ -60,6 +60,10 @@ def test_rank_points_average_among_equals() -> None:
     assert vote_points("rank_points", votes, "points = [10, 8, 6]") == {"A": "10", "B": "7", "C": "7", "D": "0"}
 
 
+def test_rank_points_may_give_0() -> None:
+    assert vote_points("rank_points", {"A": 5, "B": 4}, "points = [1, 0]") == {"A": "1", "B": "0"}
+
+
 def test_rank_points_average_over_places_beyond_the_list() -> None:
     # places 1 and 2 share (10 + 0)/2
     assert vote_points("rank_points", {"A": 5, "B": 5}, 'points = ["10"]') == {"A": "5", "B": "5"}
