@@ -68,8 +68,10 @@ def square_root(value: Fraction) -> Fraction:
     """Return the square root of a number ≥ 0, correctly rounded (half even) to 50 significant digits."""
     if value == 0:
         return Fraction(0)
-    # A guess of the decimal exponent from the lengths; the loop puts the root into [10^49, 10^50).
-    shift = DIGITS - (len(str(value.numerator)) - len(str(value.denominator))) // 2
+    # A guess of the decimal exponent from the lengths in bits (in digits, Python would refuse numbers of thousands of
+    # them); the loops put the root into [10^49, 10^50).
+    bits = value.numerator.bit_length() - value.denominator.bit_length()
+    shift = DIGITS - bits * 30103 // 200000
     root = _scaled_root(value, shift)
     while root >= 10**DIGITS:
         shift -= 1

@@ -99,6 +99,14 @@ def test_square_root_of_a_square_is_exact(value: str, root: str) -> None:
     assert square_root(Fraction(value)) == Fraction(root)
 
 
+def test_square_root_of_numbers_of_thousands_of_digits() -> None:
+    # Unrounded adjusted marks of a large panel have such denominators
+    value = Fraction(7**20_000, 3**30_000)
+    is_close = abs(square_root(value) ** 2 / value - 1) < Fraction(1, 10**49)
+    assert is_close
+    assert square_root(Fraction(10**6_000 + 1, 10**6_000)) == 1
+
+
 def test_square_root_of_2_to_50_digits() -> None:
     assert square_root(Fraction(2)) == Fraction("1.4142135623730950488016887242096980785696718753769")
 

@@ -51,6 +51,11 @@ def test_votes_break_ties_uncapped() -> None:
     assert places(rank_votes(rules, {"A": 9, "B": 11})) == [("B", 1, "votes"), ("A", 2, "votes")]
 
 
+def test_no_marks_count_0_for_the_chain_too() -> None:
+    rules = rules_of(ONE_CRITERION, '[combination]\nexperts = "1"\ntie_break = ["experts", "criteria"]')
+    assert places(rank_marks(rules, marks_of({"X": {"A": [0]}}), "B")) == [("A", 1, ""), ("B", 1, "")]
+
+
 CRITERIA = "".join(
     f'[[criteria]]\nid = "{name}"\nweight = "{weight}"\n'
     for name, weight in (("idea", "1"), ("use", "2"), ("reach", "1"))
