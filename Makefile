@@ -1,0 +1,63 @@
+# Pingxuan (评选). `make help` is the index; everything below needs only Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.pingxuan-stamp
+PORT ?=
+
+.PHONY: help setup demo demo-reset up test lint format lock screenshots bench browser clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make .venv with the locked dependencies; the command is then .venv/bin/pingxuan
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make: Python 3.11 or newer is needed; name it with: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "make: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## The whole platform with two rounds and people using it; Ctrl-C stops it, the data stays
+	@$(BIN)/pingxuan demo $(if $(PORT),--port $(PORT))
+
+demo-reset:  ## Forget the demo's data
+	rm -rf $${PINGXUAN_HOME:-.pingxuan}
+
+up: setup  ## The platform without demo data
+	@$(BIN)/pingxuan up $(if $(PORT),--port $(PORT))
+
+test: setup browser  ## Every test: unit, integration, system, browser, tidy
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: setup  ## Formatter, linter, types, import contracts, dead code, unused dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry .
+
+format: setup  ## Format the code and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup  ## Write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+
+screenshots: setup browser  ## Every page, 360×740 and 1280×800, into screenshots/ (a platform must be running)
+	$(BIN)/pingxuan screenshots
+
+bench: setup  ## Ballots per second and CPU per ballot; writes loadtests/results/
+	$(BIN)/python -m loadtests.bench
+
+browser:  # Debian's Chromium and fonts for the browser tests
+	@deploy/install-browser
+
+clean:  ## Remove what was built, not the data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
