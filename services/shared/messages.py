@@ -118,7 +118,7 @@ class ExclusionCount(msgspec.Struct, frozen=True):
 
 
 class TallyContent(msgspec.Struct, frozen=True):
-    """What a tally says: counts of what is not excluded, per candidate and stratum."""
+    """What a tally says: counts of what is not excluded, per candidate and stratum; `strata`: ballots of each."""
 
     round: str
     counts: list[VoteCount]
@@ -126,6 +126,7 @@ class TallyContent(msgspec.Struct, frozen=True):
     ballots: int
     excluded: int
     turnout: int
+    strata: dict[str, int] = {}
 
 
 Message = RoundMessage | StaffMessage | TallyMessage | RankingMessage
