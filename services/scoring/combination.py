@@ -107,7 +107,7 @@ def _votes(round_: Round, tally: TallyContent) -> dict[tuple[str, str], int]:
         key = (each.candidate, each.stratum)
         counts[key] = counts.get(key, 0) + each.votes
     rules = round_.rules
-    counts = merge_small(counts, rules.publication.small_group_min, rules.ballot.choices_max)
+    counts = merge_small(counts, tally.strata, rules.publication.small_group_min, rules.ballot.choices_max)
     voted = {candidate for candidate, _ in counts}
     return counts | {(card.candidate, ""): 0 for card in round_.message.candidates if card.candidate not in voted}
 
