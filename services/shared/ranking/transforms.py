@@ -1,6 +1,6 @@
 """Transforms of one group's votes, or expert scores, into points; pure lists in, lists of exact points out.
 
-Formulas: CONTRACT of the round's rules, as ARCHITECTURE tells it. A division by zero has an answer instead: no votes
+Each function's docstring is its formula. A division by zero has an answer instead: no votes
 (`V` or `max` 0) give 0, no spread (`sd` 0) gives 50.
 """
 

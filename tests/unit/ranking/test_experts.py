@@ -194,6 +194,17 @@ def test_additive_refuses_experts_who_share_no_candidate() -> None:
     assert "experts X, Y with candidates A, B; experts Z with candidates C" in refused.value.reason
 
 
+@pytest.mark.parametrize(
+    ("count", "names"), [(8, "E0, E1, E2, E3, E4, E5, E6, E7 with"), (10, "E6, E7 and 2 more with")]
+)
+def test_a_large_component_is_named_in_part(count: int, names: str) -> None:
+    rules = rules_of(ONE_CRITERION, '[experts]\nadjust = "additive"', EXPERTS_ONLY)
+    sheets = {f"E{number}": {"A": [10]} for number in range(count)} | {"Z": {"B": [10]}}
+    with pytest.raises(InputError) as refused:
+        rank_marks(rules, marks_of(sheets))
+    assert names in refused.value.reason
+
+
 def test_adjusted_marks_are_not_clipped() -> None:
     # X is far more generous than Y; ridge near 0 takes about 40 off a mark of 10
     rules = rules_of(
