@@ -66,17 +66,26 @@ def load(kind: type[SettingsType], prefix: str, variables: Mapping[str, str] | N
     """Build the settings struct of the service `prefix`; raises ConfigurationError with one sentence."""
     known = environment() if variables is None else variables
     values: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for field in msgspec.structs.fields(kind):
         specific, general = f"{prefix}_{field.name}".upper(), field.name.upper()
-        value = known.get(specific, known.get(general))
+        source = specific if specific in known else general
+        value = known.get(source)
         if value is not None and value != "":
-            values[field.name] = value
+            values[field.name], sources[field.name] = value, source
         elif field.required:
             raise ConfigurationError(f"{specific} is not set; start with `pingxuan up` or see deploy/README.md")
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"settings of {prefix}: {error}") from None
+        raise ConfigurationError(_wrong_value(str(error), sources)) from None
+
+
+def _wrong_value(message: str, sources: Mapping[str, str]) -> str:
+    """Name the variable instead of the field; the value itself is not repeated, for it may be a secret."""
+    what, _, path = message.partition(" - at `$.")
+    field = path.removesuffix("`")
+    return f"{sources.get(field, field)}: {what[:1].lower()}{what[1:]}; see deploy/README.md"
 
 
 def read_secret(path: str, what: str) -> bytes:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
@@ -34,9 +35,12 @@ class StaffSigner:
     """The registry's half: makes tokens."""
 
     def __init__(self, private_pem: bytes) -> None:
-        key = load_pem_private_key(private_pem, password=None)
+        try:
+            key: object = load_pem_private_key(private_pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
         if not isinstance(key, Ed25519PrivateKey):
-            raise ConfigurationError("the staff signing key must be an Ed25519 private key in PEM")
+            raise ConfigurationError("the staff signing key must be an Ed25519 private key in PEM, without a password")
         self._key = key
 
     def sign(self, staff: str, username: str, roles: list[str], now: datetime) -> tuple[str, datetime]:
@@ -57,7 +61,10 @@ class StaffVerifier:
     """Every service's half: checks tokens without I/O."""
 
     def __init__(self, public_pem: bytes) -> None:
-        key = load_pem_public_key(public_pem)
+        try:
+            key: object = load_pem_public_key(public_pem)
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
         if not isinstance(key, Ed25519PublicKey):
             raise ConfigurationError("the staff public key must be an Ed25519 public key in PEM")
         self._key = key
