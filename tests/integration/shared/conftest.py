@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import pytest
@@ -64,7 +65,8 @@ class Channel:
         return [row["n"] for row in await self.outbox.fetch("SELECT n FROM outbox ORDER BY id")]
 
     async def entries(self) -> list[str]:
-        return [identity.decode() for identity, _ in await self.redis.xrange(STREAM)]
+        found: Any = await self.redis.xrange(STREAM)
+        return [identity.decode() for identity, _ in found]
 
 
 async def note(connection: Connection, message: Message) -> None:

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from services.shared.messages import Message, StaffMessage
-from services.shared.outbox import Follower, encode, heartbeat_key, lag_s, replay_key
+from services.shared.messages import Message, StaffMessage, encode
+from services.shared.outbox import Follower, heartbeat_key, lag_s, replay_key
 from services.shared.postgres import Connection
 from services.shared.staff import apply_staff
 from tests.integration.shared.conftest import STREAM, Channel, account, note
@@ -72,7 +72,7 @@ async def test_a_restored_publisher_makes_its_follower_start_over(channel: Chann
     await channel.relay.relay_once()
     await follower.follow_once()
     await channel.redis.flushall()
-    await channel.redis.hset(heartbeat_key(STREAM), mapping={"n": 1, "at": "2026-11-22T00:00:00+00:00"})  # type: ignore[misc]
+    await channel.redis.hset(heartbeat_key(STREAM), mapping={"n": 1, "at": "2026-11-22T00:00:00+00:00"})
     await channel.redis.xadd(STREAM, {"body": encode(account(9))}, id="1-0")
     assert await follower.follow_once() == 1
     assert await channel.checkpoint() == 0
@@ -109,7 +109,7 @@ async def test_lag_grows_while_the_publisher_is_silent(channel: Channel) -> None
     await channel.carry()
     await channel.read_model.execute("UPDATE stream_checkpoints SET complete_at = complete_at - interval '1 hour'")
     stale = "2026-01-01T00:00:00+00:00"
-    await channel.redis.hset(heartbeat_key(STREAM), mapping={"n": 0, "at": stale})  # type: ignore[misc]
+    await channel.redis.hset(heartbeat_key(STREAM), mapping={"n": 0, "at": stale})
     await channel.follower.follow_once()
     assert await lag_s(channel.read_model, STREAM) > 3000
 
