@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # imported late, so that `--help` does not wait for an HTTP c
 PLATFORM_ACCOUNT = "platform"
 TIMEOUT_S = 30.0
 POLL_S = 0.25
+# How long a service that was killed may need until its supervisor has it back.
+RESTART_WITHIN_S = 4.0
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - where a service listens, not where we do
 
 Found = TypeVar("Found")

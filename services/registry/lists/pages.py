@@ -34,11 +34,19 @@ async def notice_page(request: AnyRequest, round_id: FromPath[str]) -> Response[
     if notice is None:
         raise Refusal(RegistryReason.UNKNOWN_NOTICE, "Nothing has been published for this round yet.")
     groups = [(name, list(entries)) for name, entries in groupby(notice.entries, key=lambda entry: entry.group)]
+    groups.sort(key=lambda group: _rank_of_level(group[0]))
     return own.pages.render(
         request, "notice.html", round=round_, notice=notice, groups=groups, now=own.clock.now(),
         versions=await store.versions(own.pool, round_id), newest=round_.list_version,
         contact=own.settings.contact, levels=LEVELS, categories=CATEGORIES,
     )  # fmt: skip
+
+
+def _rank_of_level(group: str) -> int:
+    """Major projects stand first on paper, whatever the alphabet says; other groups keep their order."""
+    levels = list(LEVELS)
+    value = group.partition("=")[2].partition(";")[0]
+    return levels.index(value) if value in levels else len(levels)
 
 
 def _is_version(text: str) -> bool:

@@ -61,7 +61,8 @@ async def renew_and_go_on(request: AnyRequest) -> Response[bytes]:
     return _go_on(request, following or cookies.home_of(account.roles), token)
 
 
-@post("/sign-out")
+# Proxies that hand /sign-in/* to the registry need no second rule for the form of the pages.
+@post(["/sign-out", "/sign-in/out"])
 async def sign_out_with_form(request: AnyRequest) -> Response[bytes]:
     """End the session and show the form again."""
     own = parts(request)

@@ -2,7 +2,7 @@
 // the acts (seal, propose, confirm) through the same interfaces. The token lives in memory only and is renewed by the
 // session cookie; texts come from the page, so that this file has no language.
 const root = document.getElementById("round");
-const { round, username, mayAct, hasVoting } = root.dataset;
+const { round, username, timezone, mayAct, hasVoting } = root.dataset;
 const words = JSON.parse(root.dataset.words);
 const voting = `/api/voting/v1/rounds/${encodeURIComponent(round)}`;
 const scoring = `/api/scoring/v1/rounds/${encodeURIComponent(round)}`;
@@ -27,7 +27,9 @@ function link(href, text) {
   return made;
 }
 
-const moment = (text) => (text ? new Date(text).toLocaleString(document.documentElement.lang, { hour12: false }) : "–");
+// Swedish writes dates as the rest of the page does: 2020-10-30 12:00, here in the round's own time zone.
+const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: timezone, dateStyle: "short", timeStyle: "short" });
+const moment = (text) => (text ? clock.format(new Date(text)) : "–");
 
 async function renew() {
   const answer = await fetch("/api/registry/v1/sessions/renew", { method: "POST" });
