@@ -16,7 +16,7 @@ from services.scoring.desk import Desk, Keys
 from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
 from services.shared.clock import Clock
-from services.shared.loops import ElectedLoops, Loop, run_loop
+from services.shared.loops import ElectedLoops, Loop, Loops
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
@@ -109,17 +109,11 @@ async def count_sheets_once(pool: Pool) -> int:
     return 0
 
 
-@asynccontextmanager
-async def _measured_clock(desk: Desk) -> AsyncIterator[None]:
+def _measured_clock(desk: Desk) -> Loops:
     """Every process keeps its own clock corrected: windows are decided by it."""
 
     async def measure_once() -> int:
         await desk.clock.measure(desk.pool)
         return 0
 
-    task = asyncio.create_task(run_loop(Loop("measure clock", measure_once, _CLOCK_EVERY_S), lambda: True))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    return Loops([Loop("measure clock", measure_once, _CLOCK_EVERY_S)])

@@ -6,6 +6,7 @@ import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -73,8 +74,9 @@ async def test_the_publication_goes_out_as_a_message(sealed: Scoring) -> None:
         return bool(await sealed.redis.xlen(SCORING_RANKINGS))
 
     await wait_until(sent, 10, "the ranking is in the stream")
-    [(_, fields)] = await sealed.redis.xrange(SCORING_RANKINGS)
-    message = decode(fields[b"body"])
+    entries: Any = await sealed.redis.xrange(SCORING_RANKINGS)
+    message = decode(entries[0][1][b"body"])
+    assert len(entries) == 1
     assert isinstance(message, RankingMessage)
     assert (message.round, message.version, message.published_by) == ("small", version, ["ann", "bob"])
     assert message.ranking_csv.encode() == (await sealed.call("GET", f"{RANKINGS}/{version}.csv")).content
