@@ -1,17 +1,16 @@
 """The registry's composition root: reads like a table of contents."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar
+from litestar.types import ControllerRouterHandler
 
-from services.registry import health, metrics
+from services.registry import metrics
 from services.registry.lists import pages as list_pages
 from services.registry.lists.follower import apply_ranking
-from services.registry.parts import Parts
+from services.registry.parts import PREFIX, Parts
 from services.registry.rounds import api as rounds_api
 from services.registry.rounds import freezing
 from services.registry.rounds import pages as admin_pages
@@ -22,7 +21,8 @@ from services.registry.staff import store as staff_store
 from services.registry.staff.sessions import Sessions
 from services.shared.address import Addresses
 from services.shared.clock import Clock
-from services.shared.loops import ElectedLoops, Loop
+from services.shared.health import Health, health_router
+from services.shared.loops import ElectedLoops, Loop, Loops
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
@@ -33,14 +33,13 @@ from services.shared.staff import StaffDoor
 from services.shared.tokens import StaffSigner, StaffVerifier
 from services.shared.web import Edge, create_app
 
-log = logging.getLogger(__name__)
-
+FOLDER = Path(__file__).parent
 ELECTION_LOCK = 0x70780101
 CLOCK_EVERY_S = 30.0
 REDIS_TIMEOUT_S = 2.0
 
-ROUTES = [
-    *health.ROUTES,
+ROUTES: list[ControllerRouterHandler] = [
+    health_router(PREFIX),
     *staff_api.ROUTES,
     *rounds_api.ROUTES,
     *staff_pages.ROUTES,
@@ -59,7 +58,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
     web_secret = read_secret(settings.web_secret_file, "REGISTRY_WEB_SECRET_FILE")
     signer = StaffSigner(read_secret(settings.staff_signing_key_file, "STAFF_SIGNING_KEY_FILE"))
     verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
-    pages = Pages("registry", Path(__file__).parent)
+    pages = Pages("registry", FOLDER)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -84,15 +83,12 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         )
         door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
         addresses = Addresses(settings.trusted_proxies)
-        app.state.parts = Parts(settings, pool, redis, clock, door, sessions, addresses, pages, loops)
-        ticking = asyncio.create_task(_keep_time(clock, pool), name="clock")
+        app.state.parts = Parts(settings, pool, redis, clock, door, sessions, addresses, pages)
+        app.state.health = Health(pool, redis, clock, loops, FOLDER / "migrations")
         try:
-            async with loops:
+            async with loops, Loops([Loop("measure_clock", lambda: _measure(clock, pool), CLOCK_EVERY_S)]):
                 yield
         finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
             await redis.aclose()
             await pool.close()
 
@@ -101,15 +97,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
     return app
 
 
-async def _measure(clock: Clock, pool: Pool) -> None:
-    metrics.clock_offset_seconds.set(await clock.measure(pool))
-
-
-async def _keep_time(clock: Clock, pool: Pool) -> None:
+async def _measure(clock: Clock, pool: Pool) -> int:
     """Every process corrects its own clock; while PostgreSQL is away the last offset stays."""
-    while True:
-        await asyncio.sleep(CLOCK_EVERY_S)
-        try:
-            await _measure(clock, pool)
-        except Exception as error:
-            log.warning("clock not measured", extra={"failure": type(error).__name__})
+    metrics.clock_offset_seconds.set(await clock.measure(pool))
+    return 0

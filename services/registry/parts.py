@@ -8,7 +8,6 @@ from services.registry.settings import RegistrySettings
 from services.registry.staff.sessions import Sessions
 from services.shared.address import Addresses, bucket
 from services.shared.clock import Clock
-from services.shared.loops import ElectedLoops
 from services.shared.pages import AnyRequest, Pages
 from services.shared.postgres import Pool
 from services.shared.staff import StaffDoor
@@ -28,7 +27,6 @@ class Parts:
     sessions: Sessions
     addresses: Addresses
     pages: Pages
-    loops: ElectedLoops
 
     def address(self, request: AnyRequest) -> str:
         """What one allowance belongs to: the client's IPv4 address or IPv6 /64."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from services.shared.settings import Doc, ServiceSettings, load
+from services.shared.settings import Doc, ServiceSettings
 
 
 class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
@@ -30,10 +30,8 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
     attempt_pause_max_s: Annotated[
         float, Doc(description="Longest pause between tries; short, so that nobody is locked out.", gt=0)
     ] = 30.0
+    identity_provider: Annotated[
+        str, Doc(description="Who verifies national IDs; while empty, rounds that ask for verified IDs are refused.")
+    ] = ""
     consent_version: Annotated[str, Doc(description="Version of the privacy notice that voters agree to.")] = "1"
     contact: Annotated[str, Doc(description="Whom a public notice names for questions and objections.")] = "12345"
-
-
-def load_settings() -> RegistrySettings:
-    """Settings of this process; raises ConfigurationError."""
-    return load(RegistrySettings, "registry")

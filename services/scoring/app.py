@@ -11,11 +11,12 @@ from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 from redis.asyncio import Redis
 
-from services.scoring import api, api_rankings, followers, health, metrics, pages, pages_results, store
+from services.scoring import api, api_rankings, followers, metrics, pages, pages_results, store
 from services.scoring.desk import Desk, Keys
 from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
 from services.shared.clock import Clock
+from services.shared.health import Health, health_router
 from services.shared.loops import ElectedLoops, Loop, Loops
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
 from services.shared.outbox import Follower, Relay
@@ -64,12 +65,14 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
             await desk.clock.measure(pool)
             await stack.enter_async_context(_measured_clock(desk))
             election = Election(settings.database_url, _ELECTION_LOCK, "scoring-loops")
-            app.state.loops = await stack.enter_async_context(ElectedLoops(election, _loops(desk, redis)))
+            loops = await stack.enter_async_context(ElectedLoops(election, _loops(desk, redis)))
+            app.state.health = Health(pool, redis, desk.clock, loops, FOLDER / "migrations")
             yield
 
-    routes: list[ControllerRouterHandler] = [*api.ROUTES, *api_rankings.ROUTES, health.healthz, health.readyz]
+    routes: list[ControllerRouterHandler] = [*api.ROUTES, *api_rankings.ROUTES]
     handlers: list[ControllerRouterHandler] = [
         Router(PREFIX, route_handlers=routes),
+        health_router(PREFIX),
         *pages.ROUTES,
         *pages_results.ROUTES,
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from contextvars import ContextVar
 from typing import Any
 
@@ -38,9 +39,24 @@ class JsonFormatter(logging.Formatter):
         if identity := request_id.get():
             entry["request_id"] = identity
         entry.update({name: value for name, value in vars(record).items() if name not in _STANDARD})
-        if record.exc_info:
-            entry["error"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] is not None:
+            entry["error"] = without_words(record.exc_info[1])
         return self._encode(entry).decode()
+
+
+def without_words(error: BaseException) -> str:
+    """Types and stack frames of an error and of what brought it about, never their texts.
+
+    The text of an error can quote a row or a request; where it happened is enough to find it.
+    """
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        state = getattr(current, "sqlstate", None)
+        name = type(current).__qualname__ + (f" (SQLSTATE {state})" if state else "")
+        parts.append(name + "\n" + "".join(traceback.format_tb(current.__traceback__)))
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "brought about by ".join(parts)
 
 
 def configure(service: str, level: str) -> None:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from prometheus_client import Counter
 
 from services.shared.postgres import Election
 
 log = logging.getLogger(__name__)
+
+_FINISH_WITHIN_S = 3.0
 
 loop_runs_total = Counter("loop_runs_total", "Runs of a background step.", ["loop", "result"])
 
@@ -29,63 +33,94 @@ class Loop:
     idle_s: float = 0.5
 
 
-async def run_loop(loop: Loop, may_run: Callable[[], bool]) -> None:
-    """Run one step for ever; a failure is logged, counted and tried again after a pause that grows to 5 s."""
-    pause_s = loop.idle_s
-    while True:
-        if not may_run():
-            await asyncio.sleep(0.2)
-            continue
-        try:
-            done = await loop.once()
-        except Exception as error:
-            # The text of a database error can quote a row; its type is enough to find it.
-            loop_runs_total.labels(loop.name, "failed").inc()
-            log.warning("background step failed", extra={"loop": loop.name, "failure": type(error).__name__})
-            pause_s = min(max(pause_s, 0.1) * 2, 5.0)
-            await asyncio.sleep(pause_s)
-            continue
-        loop_runs_total.labels(loop.name, "worked" if done else "idle").inc()
-        pause_s = loop.idle_s
-        if not done:
-            await asyncio.sleep(loop.idle_s)
+class Loops:
+    """Steps that this process runs for itself, as an async context manager.
 
+    Leaving lets each step at hand finish (a cancelled command would leave its connection in an unknown state) and
+    cancels only what takes longer than `_FINISH_WITHIN_S`.
+    """
 
-class ElectedLoops:
-    """The loops of a service, run by whichever of its processes holds the lock."""
-
-    def __init__(self, election: Election, loops: list[Loop]) -> None:
-        self._election, self._loops = election, loops
-        self._leading = False
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self._loops = loops
+        self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> ElectedLoops:
-        self._tasks = [asyncio.create_task(self._stand(), name="election")]
-        self._tasks += [
-            asyncio.create_task(run_loop(loop, lambda: self._leading), name=loop.name) for loop in self._loops
-        ]
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_FINISH_WITHIN_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._election.resign()
-
-    @property
-    def leading(self) -> bool:
-        return self._leading
 
     @property
     def alive(self) -> bool:
         """True while none of the tasks has ended, which only a bug of ours could make them do."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
+    def _may_run(self) -> bool:
+        return True
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but no longer than until the end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _run(self, loop: Loop) -> None:
+        """One step for ever; a failure is logged, counted and tried again after a pause that grows to 5 s."""
+        pause_s = loop.idle_s
+        while not self._stopping.is_set():
+            if not self._may_run():
+                await self._rest(0.2)
+                continue
+            try:
+                done = await loop.once()
+            except Exception as error:
+                # The text of a database error can quote a row; its type is enough to find it.
+                loop_runs_total.labels(loop.name, "failed").inc()
+                log.warning("background step failed", extra={"loop": loop.name, "failure": type(error).__name__})
+                pause_s = min(max(pause_s, 0.1) * 2, 5.0)
+                await self._rest(pause_s)
+                continue
+            loop_runs_total.labels(loop.name, "worked" if done else "idle").inc()
+            pause_s = loop.idle_s
+            if not done:
+                await self._rest(loop.idle_s)
+
+
+class ElectedLoops(Loops):
+    """The loops of a service, run by whichever of its processes holds the lock."""
+
+    def __init__(self, election: Election, loops: Sequence[Loop]) -> None:
+        super().__init__(loops)
+        self._election = election
+        self._leading = False
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._tasks.append(asyncio.create_task(self._stand(), name="election"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
+        await self._election.resign()
+
+    @property
+    def leading(self) -> bool:
+        return self._leading
+
+    def _may_run(self) -> bool:
+        return self._leading
+
     async def _stand(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 self._leading = await self._election.leads()
             except Exception as error:
                 self._leading = False
                 log.warning("election failed", extra={"failure": type(error).__name__})
-            await asyncio.sleep(1.0)
+            await self._rest(1.0)

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ else:
 
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _MIGRATION_LOCK = 0x70780001
+_START_WAIT_S = 30.0
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 
 async def _prepare(connection: Dedicated) -> None:
@@ -129,20 +132,38 @@ async def check_schema(connection: Connection, folder: Path) -> None:
 
 
 async def prepare_schema(service: str, owner_url: str, app_url: str, folder: Path) -> None:
-    """Migrate where the owner's URL is given, else check; raises MigrationError or ConfigurationError."""
-    try:
-        if owner_url:
-            await migrate(owner_url, app_url, folder)
-            return
-        connection = await connect(app_url, statement_timeout_s=10, name=f"{service}-schema")
+    """Migrate where the owner's URL is given, else check; waits a while for a database that is still starting.
+
+    Raises MigrationError or ConfigurationError, one sentence each.
+    """
+    deadline = time.monotonic() + _START_WAIT_S
+    while True:
         try:
-            await check_schema(connection, folder)
-        finally:
-            await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise ConfigurationError(
-            f"PostgreSQL cannot be used ({type(error).__name__}): check {service.upper()}_DATABASE_URL and that it runs"
-        ) from error
+            await _prepare_once(service, owner_url, app_url, folder)
+        except _AWAY as error:
+            if time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"PostgreSQL does not answer ({type(error).__name__}):"
+                    f" start it, or mend {service.upper()}_DATABASE_URL"
+                ) from None
+            await asyncio.sleep(0.5)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # The first line only: what follows it can quote a row.
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConfigurationError(f"the database cannot be prepared ({told}); see deploy/README.md") from None
+        else:
+            return
+
+
+async def _prepare_once(service: str, owner_url: str, app_url: str, folder: Path) -> None:
+    if owner_url:
+        await migrate(owner_url, app_url, folder)
+        return
+    connection = await connect(app_url, statement_timeout_s=10, name=f"{service}-schema")
+    try:
+        await check_schema(connection, folder)
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

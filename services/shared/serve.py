@@ -17,18 +17,20 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 
 from services.shared import logs
 from services.shared.errors import PingxuanError
 from services.shared.metrics import fetch, merge, own_exposition, serve_metrics
-from services.shared.settings import ServiceSettings
+from services.shared.postgres import prepare_schema
+from services.shared.settings import ServiceSettings, load
 
 log = logging.getLogger(__name__)
 
 AppFactory = Callable[[], Any]
+SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 _WORKER = "PINGXUAN_WORKER"
 _BACKLOG = 4096
 
@@ -127,6 +129,17 @@ class _Parent:
             log.error("worker ended", extra={"worker": index, "code": worker.returncode})
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 5.0)
+
+
+def start(service: str, kind: type[SettingsType], migrations: Path, factory: Callable[[SettingsType], Any]) -> int:
+    """What `python -m services.<service>` does: settings, schema, then serve; an error is one sentence and exit 2."""
+    try:
+        settings = load(kind, service)
+        asyncio.run(prepare_schema(service, settings.owner_database_url, settings.database_url, migrations))
+        return run(service, settings, lambda: factory(settings))
+    except PingxuanError as error:
+        print(f"{service}: {error}", file=sys.stderr)  # noqa: T201 - the one sentence a person needs
+        return 2
 
 
 def run(service: str, settings: ServiceSettings, factory: AppFactory) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -19,11 +17,11 @@ from services.shared.clock import Clock
 from services.shared.errors import ConfigurationError
 from services.shared.health import Health, health_router
 from services.shared.keys import derive
-from services.shared.loops import ElectedLoops, Loop, run_loop
+from services.shared.loops import ElectedLoops, Loop, Loops
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
-from services.shared.postgres import Election, Pool, open_pool, prepare_schema
+from services.shared.postgres import Election, Pool, open_pool
 from services.shared.redis_client import open_redis
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
@@ -169,8 +167,6 @@ class Application:
     @asynccontextmanager
     async def _lifespan(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
-        migrations = FOLDER / "migrations"
-        await prepare_schema("voting", settings.owner_database_url, settings.database_url, migrations)
         async with AsyncExitStack() as stack:
             pool = await open_pool(
                 settings.database_url, size_max=settings.pool_max,
@@ -186,8 +182,8 @@ class Application:
             admission = await stack.enter_async_context(_admission(settings, context.turnstile))
             election = Election(settings.database_url, _LEADER_LOCK, "voting-leader")
             loops = await stack.enter_async_context(ElectedLoops(election, _elected_loops(context, slow)))
-            self.litestar.state["health"] = Health(pool, slow, context.clock, loops, migrations)
-            await stack.enter_async_context(_running(_own_loops(context)))
+            self.litestar.state["health"] = Health(pool, slow, context.clock, loops, FOLDER / "migrations")
+            await stack.enter_async_context(Loops(_own_loops(context)))
             self._ballots = self._ballot_route(context, admission)
             yield
             self._ballots = None
@@ -200,19 +196,3 @@ class Application:
             round_key=context.keys.get, body_max_bytes=settings.ballot_body_max_bytes,
             body_timeout_s=settings.body_timeout_s, ballot_timeout_s=settings.ballot_timeout_s,
         )  # fmt: skip
-
-
-@asynccontextmanager
-async def _running(loops: list[Loop]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(run_loop(loop, lambda: True), name=loop.name) for loop in loops]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def create(settings: VotingSettings) -> Any:
-    """The application of one process."""
-    return Application(settings)
