@@ -15,7 +15,8 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,17 @@ def _listen(settings: ServiceSettings) -> socket.socket:
     return listener
 
 
+class _Server(uvicorn.Server):
+    """Ends on a signal with exit code 0; uvicorn itself would raise the signal again after its shutdown."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 def _server(app: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
@@ -61,7 +73,7 @@ def _server(app: Any) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
         backlog=_BACKLOG,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 async def _work(factory: AppFactory, listener: socket.socket, settings: ServiceSettings, metrics: Path | None) -> int:
