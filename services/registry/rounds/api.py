@@ -43,7 +43,7 @@ async def load_round(request: AnyRequest, data: JSONBody[LoadRound]) -> Response
         raise Refusal(RegistryReason.BAD_ROUND, f"There are {len(data.files)} files; at most {FILES_MAX} fit.")
     try:
         round_, made = await freezing.load(
-            own.pool, data.files, data.open_for_s, actor.staff, own.settings.consent_version, own.clock.now()
+            own.pool, data.files, data.open_for_s, actor.staff, own.settings, own.clock.now()
         )
     except Refusal as refusal:
         metrics.rounds_loaded_total.labels(refusal.reason.value).inc()

@@ -13,10 +13,12 @@ from services.registry.rounds import lots, opening, store
 from services.registry.rounds.files import Draft, read_draft
 from services.registry.rounds.reading import Problem, problem_of
 from services.registry.rounds.views import Round
+from services.registry.settings import RegistrySettings
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.ranking.errors import InputError
 from services.shared.ranking.rules import parse_rules
+from services.shared.ranking.toml_lines import TomlLines
 
 REASON_MAX = 500
 # Closing early takes effect a moment later, so that voting knows it before it holds: no ballot that was received and
@@ -60,6 +62,15 @@ def check_in_time(draft: Draft, now: datetime) -> None:
             )
 
 
+def check_identity(draft: Draft, provider: str) -> None:
+    """Raises Refusal `bad_round` where voters' IDs were to be verified and nobody here can verify one."""
+    if draft.rules.ballot.identity != "phone_and_id" or provider:
+        return
+    line = TomlLines(draft.rules_text).line(("ballot", "identity"))
+    why = 'identity = "phone_and_id" needs an identity verification provider; configure one or use identity = "phone"'
+    raise bad_round([Problem("rules.toml", line, why)])
+
+
 def round_id_of(files: Mapping[str, str]) -> str:
     """The id in rules.toml; raises Refusal `bad_round`."""
     if "rules.toml" not in files:
@@ -87,7 +98,7 @@ async def known_round(
 
 
 async def load(
-    pool: Pool, files: Mapping[str, str], open_for_s: int | None, actor: str, consent: str, now: datetime
+    pool: Pool, files: Mapping[str, str], open_for_s: int | None, actor: str, settings: RegistrySettings, now: datetime
 ) -> tuple[Round, bool]:
     """(the frozen round, was it made now); the same files again give the same round."""
     round_id = round_id_of(files)
@@ -99,9 +110,10 @@ async def load(
             return known, False
         draft = await asyncio.to_thread(prepare, files, open_for_s, now)
         check_in_time(draft, now)
+        check_identity(draft, settings.identity_provider)
         seed = lots.new_seed()
         numbers = lots.draw_numbers([each.candidate for each in draft.candidates], seed)
-        frozen = store.Frozen(now, actor, consent, seed, numbers, open_for_s)
+        frozen = store.Frozen(now, actor, settings.consent_version, seed, numbers, open_for_s)
         await store.insert_round(connection, draft, files, frozen)
         made = await store.publish(connection, round_id)
     metrics.rounds_loaded_total.labels("frozen").inc()

@@ -113,6 +113,16 @@ async def test_every_mistake_is_told_and_nothing_is_stored(registry: Registry) -
     assert (await registry.call("GET", "/rounds", "")).json() == {"rounds": []}
 
 
+async def test_verified_ids_need_somebody_who_verifies_them(registry: Registry) -> None:
+    files = simple_files()
+    files["rules.toml"] = files["rules.toml"].replace("[ballot]", '[ballot]\nidentity = "phone_and_id"')
+    refused = await registry.load(files)
+    assert (refused.status_code, refused.json()["reason"]) == (422, "bad_round")
+    [problem] = refused.json()["problems"]
+    assert files["rules.toml"].splitlines()[problem["line"] - 1] == 'identity = "phone_and_id"'
+    assert (await registry.call("GET", "/rounds", "")).json() == {"rounds": []}
+
+
 @pytest.mark.parametrize("name", ["kunming-2021", "kunming-2020-pilot", "small"])
 async def test_the_shipped_rounds_load(registry: Registry, name: str) -> None:
     loaded = await registry.load(read_folder(SHIPPED / name), open_for_s=60)
