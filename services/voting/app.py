@@ -183,7 +183,11 @@ class Application:
             election = Election(settings.database_url, _LEADER_LOCK, "voting-leader")
             loops = await stack.enter_async_context(ElectedLoops(election, _elected_loops(context, slow)))
             self.litestar.state["health"] = Health(pool, slow, context.clock, loops, FOLDER / "migrations")
-            await stack.enter_async_context(Loops(_own_loops(context)))
+            own = _own_loops(context)
+            for loop in own:
+                # Before the first answer: nobody is told 404 or 503 because a worker has just started.
+                await loop.once()
+            await stack.enter_async_context(Loops(own))
             self._ballots = self._ballot_route(context, admission)
             yield
             self._ballots = None
