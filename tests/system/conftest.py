@@ -1,0 +1,45 @@
+"""One whole platform of real processes for these tests: two voting workers behind their parent, embedded servers, Caddy.
+
+Tests that break something mend it again: the platform is ready before and after each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.cli.people import no_cookies
+from services.cli.supervisor import Platform
+from tests.system.town import Town
+
+# One machine plays a whole town: its address and its phones are not to be told apart from an attack.
+TUNED = {
+    "VOTING_ADDRESS_ATTEMPTS_PER_MINUTE": "100000",
+    "VOTING_CHALLENGE_COST": "1",
+    "VOTING_CHALLENGE_TRIES_MAX": "4",
+}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in TUNED.items():
+            environment.setenv(name, value)
+        async with Platform(tmp_path_factory.mktemp("platform"), workers=2, database_url="", redis_url="") as running:
+            await running.ready()
+            yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def town(platform: Platform) -> AsyncIterator[Town]:
+    """The people of these tests, who come in through the one origin."""
+    await platform.ready()
+    async with httpx.AsyncClient(
+        base_url=platform.urls["origin"], timeout=15, trust_env=False, cookies=no_cookies(),
+        limits=httpx.Limits(max_connections=64),
+    ) as http:  # fmt: skip
+        yield Town(platform, http)
+    await platform.ready()

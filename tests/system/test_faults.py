@@ -1,0 +1,103 @@
+"""Each process killed with signal 9 while ballots arrive: nothing acknowledged is lost, nobody votes twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from services.cli.embedded.processes import group_members
+from services.cli.supervisor import Platform
+from tests.support.waiting import wait_until
+from tests.system.town import Town, Voter
+
+ROUND = "faults"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def round_loaded() -> list[str]:
+    """Which rounds this module has loaded already: one is enough for all faults."""
+    return []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_town(town: Town, round_loaded: list[str]) -> Town:
+    if not round_loaded:
+        await town.load_round(ROUND, open_for_s=900)
+        round_loaded.append(ROUND)
+    return town
+
+
+def workers(platform: Platform) -> list[int]:
+    parent = platform.processes["voting"].pid
+    assert parent is not None
+    return [record.pid for record in group_members(parent) if record.pid != parent]
+
+
+async def check_after(town: Town, voters: list[Voter]) -> None:
+    """Recorded once each; another repeat still gives the same receipt; the audit is silent."""
+    await town.platform.ready()
+    await town.check_recorded(ROUND, voters)
+    for voter in voters[:3] + [each for each in voters if each.tries > 1][:5]:
+        again = await voter.send(town.http, ROUND)
+        assert again is not None
+        assert again.status_code == 200
+    await town.check_recorded(ROUND, voters)
+    await town.check_audit()
+
+
+@pytest.mark.parametrize("name", ["voting", "registry", "scoring", "valkey", "postgres", "caddy"])
+async def test_a_process_is_killed_while_ballots_arrive(open_town: Town, name: str) -> None:
+    child = open_town.platform.processes[name]
+    before = child.pid
+    voters = await open_town.vote_through(ROUND, lambda: open_town.platform.kill(name))
+    await wait_until(lambda: child.pid not in (None, before), 20, f"the supervisor starts {name} again")
+    await check_after(open_town, voters)
+
+
+async def test_a_voting_worker_is_killed_while_ballots_arrive(open_town: Town) -> None:
+    """Its parent starts another; the other worker goes on meanwhile."""
+    platform = open_town.platform
+    await wait_until(lambda: len(workers(platform)) == 2, 20, "both workers run")
+    victim = workers(platform)[0]
+    parent = platform.processes["voting"].pid
+    voters = await open_town.vote_through(ROUND, lambda: os.kill(victim, signal.SIGKILL))
+    await wait_until(lambda: len(workers(platform)) == 2 and victim not in workers(platform), 20, "another worker runs")
+    assert platform.processes["voting"].pid == parent
+    await check_after(open_town, voters)
+
+
+async def test_valkey_wiped_while_ballots_arrive(open_town: Town) -> None:
+    """Everything it knew is gone at once: hints, allowances, streams, scripts."""
+    citizen = open_town.citizen(ROUND)
+    async with Redis.from_url(open_town.platform.operator_redis_url) as operator:
+
+        async def wipe() -> None:
+            await operator.flushall()
+            await operator.script_flush()
+            await citizen.sign_in()
+
+        voters = await open_town.vote_through(ROUND, wipe)
+        assert (await citizen.vote(["c1"])).status_code == 201
+        assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
+        await check_after(open_town, voters)
+        for stream in ("registry.rounds", "registry.staff"):
+            await wait_until(lambda name=stream: operator.exists(name), 10, f"{stream} is filled again")  # type: ignore[misc]
+
+
+async def test_valkey_stopped_for_seconds_delays_no_ballot_by_as_much(open_town: Town) -> None:
+    """A frozen Valkey is worse than a dead one: nobody refuses, everybody waits. The breaker answers for it."""
+    citizen, stopped = open_town.citizen(ROUND), asyncio.Event()
+    open_town.platform.kill("valkey", signal.SIGSTOP)
+    try:
+        await asyncio.wait_for(citizen.sign_in(), 10)
+        assert (await asyncio.wait_for(citizen.vote(["c1"]), 5)).status_code == 201
+        voters = await open_town.vote_through(ROUND, stopped.set, count=30)
+    finally:
+        open_town.platform.kill("valkey", signal.SIGCONT)
+    assert stopped.is_set()
+    await check_after(open_town, voters)
