@@ -1,3 +1,137 @@
-from litestar import Router
+"""The citizens' pages: the same domain calls as the API, in other clothes. Everything but voting works without scripts.
 
-pages_router = Router("/", route_handlers=[])
+No page holds a phone number, a code, a token or a count; the receipt page tells a ballot's state and never a choice.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.response import Redirect
+
+from services.shared.errors import CommonReason, Refusal
+from services.shared.pages import Pages
+from services.voting import page_views
+from services.voting.api_citizens import find, receipt_view
+from services.voting.context import ContextDependency
+from services.voting.receipts import parse_receipt, receipt_text
+
+AnyRequest = Request[Any, Any, Any]
+PagesDependency = NamedDependency[Pages]
+
+
+@get("/")
+async def show_home(context: ContextDependency, pages: PagesDependency, request: AnyRequest) -> Response[str]:
+    grouped = page_views.home(context.rounds.all(), context.clock.now(), pages.translate(request))
+    return pages.render(request, "home.html", **grouped)
+
+
+@get("/rounds")
+async def show_rounds() -> Redirect:
+    return Redirect("/", status_code=302)
+
+
+@get("/rounds/{round_id:str}")
+async def show_round(
+    context: ContextDependency,
+    pages: PagesDependency,
+    request: AnyRequest,
+    round_id: FromPath[str],
+    level: FromQuery[str] = "",
+    category: FromQuery[str] = "",
+    q: FromQuery[str] = "",
+    order: Annotated[int | None, QueryParameter(ge=0, le=63)] = None,
+) -> Response[str]:
+    view = page_views.round_page(
+        find(context, round_id), context.clock.now(), pages.translate(request),
+        order=order, level=level, category=category, words=q,
+    )  # fmt: skip
+    return pages.render(request, "round.html", **view)
+
+
+@get("/rounds/{round_id:str}/candidates/{candidate:str}")
+async def show_candidate(
+    context: ContextDependency,
+    pages: PagesDependency,
+    request: AnyRequest,
+    round_id: FromPath[str],
+    candidate: FromPath[str],
+) -> Response[str]:
+    frozen = find(context, round_id)
+    number = frozen.numbers.get(candidate)
+    if number is None:
+        raise Refusal(CommonReason.NOT_FOUND, "There is no such candidate in this round.")
+    translate = pages.translate(request)
+    return pages.render(
+        request,
+        "candidate.html",
+        round=page_views.round_summary(frozen, context.clock.now(), translate),
+        card=page_views.card_view(frozen, frozen.by_number[number], translate),
+    )
+
+
+@get("/rounds/{round_id:str}/vote")
+async def show_vote(
+    context: ContextDependency, pages: PagesDependency, request: AnyRequest, round_id: FromPath[str]
+) -> Response[str]:
+    """Review, sign-in, submission and receipt: steps of one page, so that no code or token enters an address."""
+    frozen = find(context, round_id)
+    summary = page_views.round_summary(frozen, context.clock.now(), pages.translate(request))
+    return pages.render(request, "vote.html", round=summary)
+
+
+@get("/rounds/{round_id:str}/privacy")
+async def show_privacy(
+    context: ContextDependency, pages: PagesDependency, request: AnyRequest, round_id: FromPath[str]
+) -> Response[str]:
+    frozen = find(context, round_id)
+    summary = page_views.round_summary(frozen, context.clock.now(), pages.translate(request))
+    return pages.render(request, "privacy.html", round=summary)
+
+
+@get("/receipts")
+async def show_receipts(pages: PagesDependency, request: AnyRequest, receipt: FromQuery[str] = "") -> Response[Any]:
+    """The look-up form; what looks like a receipt leads on to its page."""
+    raw = parse_receipt(receipt) if receipt else None
+    if raw is not None:
+        return Redirect(f"/receipts/{receipt_text(raw)}", status_code=302)
+    return pages.render(request, "receipts.html", wrong=receipt[:40], status=422 if receipt else 200)
+
+
+@get("/receipts/{receipt:str}")
+async def show_receipt(
+    context: ContextDependency, pages: PagesDependency, request: AnyRequest, receipt: FromPath[str]
+) -> Response[str]:
+    view = await receipt_view(context, receipt)
+    frozen = find(context, view["round"])
+    translate = pages.translate(request)
+    raw = parse_receipt(receipt)
+    shown = page_views.grouped_receipt(receipt_text(raw) if raw is not None else receipt)
+    page = page_views.receipt_page(view, shown, translate)
+    summary = page_views.round_summary(frozen, context.clock.now(), translate)
+    return pages.render(request, "receipt.html", page=page, round=summary)
+
+
+@get("/design")
+async def show_design(pages: PagesDependency, request: AnyRequest) -> Response[str]:
+    return pages.render(request, "design.html")
+
+
+pages_router = Router(
+    "/",
+    route_handlers=[
+        show_home,
+        show_rounds,
+        show_round,
+        show_candidate,
+        show_vote,
+        show_privacy,
+        show_receipts,
+        show_receipt,
+        show_design,
+    ],
+    include_in_schema=False,
+)

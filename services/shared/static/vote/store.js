@@ -1,0 +1,104 @@
+// What the phone remembers between pages: the choices, one of the 64 orders, the ballot under way and the sign-in.
+// Never a phone number or a code; the token lives only as long as the tab. A browser without storage works with memory.
+
+const memory = {};
+
+function area(kind) {
+  try {
+    return kind === "session" ? window.sessionStorage : window.localStorage;
+  } catch (error) {
+    return null;
+  }
+}
+
+function read(kind, key) {
+  try {
+    const text = area(kind).getItem(key);
+    return text === null ? null : JSON.parse(text);
+  } catch (error) {
+    return key in memory ? memory[key] : null;
+  }
+}
+
+function write(kind, key, value) {
+  memory[key] = value;
+  try {
+    if (value === null) area(kind).removeItem(key);
+    else area(kind).setItem(key, JSON.stringify(value));
+  } catch (error) {
+    // Private mode or full storage: memory serves until the page is left.
+  }
+}
+
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+// The device's own order, drawn once: 0 … 63.
+export function deviceOrder() {
+  let order = read("local", "px.order");
+  if (!Number.isInteger(order) || order < 0 || order > 63) {
+    order = crypto.getRandomValues(new Uint8Array(1))[0] & 63;
+    write("local", "px.order", order);
+  }
+  return order;
+}
+
+export class RoundStore {
+  constructor(round) {
+    this.round = round;
+  }
+
+  key(what) {
+    return `px.${what}.${this.round}`;
+  }
+
+  get choices() {
+    const kept = read("local", this.key("choices"));
+    return Array.isArray(kept) ? kept.filter((each) => typeof each === "string") : [];
+  }
+
+  set choices(candidates) {
+    write("local", this.key("choices"), candidates.length ? candidates : null);
+  }
+
+  // The ballot to send: its id is made once for these choices and kept until a receipt is there.
+  ballot(choices) {
+    const sorted = [...choices].sort();
+    const kept = read("local", this.key("ballot"));
+    if (kept && JSON.stringify(kept.choices) === JSON.stringify(sorted)) return kept;
+    const fresh = { ballot_id: uuid(), choices: sorted };
+    write("local", this.key("ballot"), fresh);
+    return fresh;
+  }
+
+  get session() {
+    const kept = read("session", this.key("session"));
+    return kept && Date.parse(kept.expires_at) > Date.now() ? kept : null;
+  }
+
+  set session(value) {
+    write("session", this.key("session"), value);
+  }
+
+  get receipt() {
+    return read("session", this.key("receipt"));
+  }
+
+  // A recorded ballot leaves no trace of its choices on the phone.
+  finish(receipt) {
+    this.choices = [];
+    write("local", this.key("ballot"), null);
+    write("session", this.key("receipt"), receipt);
+  }
+
+  // The next person on a shared phone starts with nothing.
+  forget() {
+    this.finish(null);
+    this.session = null;
+  }
+}
