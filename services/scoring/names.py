@@ -23,6 +23,37 @@ EVENTS = {
     "numbers_drawn": "抽签定号",
 }
 
+# Keys of an application as the registry tells it, in the order in which they are read.
+APPLICATION = {
+    "need_analysis": "服务需求分析",
+    "work_plan": "工作计划",
+    "innovation_analysis": "创新性分析",
+    "contingencies": "突发情况预测及应对机制",
+    "lead": "申报主体",
+    "partners": "联合申报",
+    "team": "团队",
+    "budget": "预算",
+    "targets": "目标",
+    "name": "名称",
+    "kind": "类型",
+    "credit_code": "统一社会信用代码",
+    "role": "分工",
+    "line": "科目",
+    "basis": "测算依据",
+    "amount": "金额（元）",
+    "target": "目标",
+    "measure": "衡量方式",
+    "by": "完成时间",
+    "party_government": "党政机关",
+    "public_institution": "事业单位",
+    "enterprise": "企业",
+    "community": "社区",
+    "village": "村",
+    "university": "高校",
+    "research_institute": "科研机构",
+    "social_organisation": "社会组织",
+}
+
 
 def _as_is(text: str) -> str:
     return text

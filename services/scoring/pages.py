@@ -5,6 +5,7 @@ Everything works as a plain form without script; `expert.js` saves each change a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -103,6 +104,7 @@ async def _render_sheet(
     order = [each.candidate for each in round_.standing]
     here = order.index(card.candidate)
     window = round_.window_state(desk.clock.now())
+    translate = pages_of(request).translate(request)
     marks = {key.removeprefix(MARK): value for key, value in (written or {}).items() if key.startswith(MARK)}
     shown = dict(sheet.marks) if written is None else marks
     return pages_of(request).render(
@@ -118,13 +120,14 @@ async def _render_sheet(
         criteria=[_criterion(round_, each.id) for each in round_.criteria],
         window=window,
         editable=sheet.state is SheetState.DRAFT and (window.state == "open" or sheet.may_finish),
-        problem=refusal and _sentence(pages_of(request).translate(request), refusal, round_),
+        problem=refusal and _sentence(translate, refusal, round_),
         wrong=_wrong_criteria(refusal),
         previous=order[here - 1] if here else None,
         following=order[here + 1] if here + 1 < len(order) else None,
         position=here + 1,
         total=len(order),
         done=sum(each.state is not SheetState.DRAFT for name, each in own.items() if name in order),
+        labels=json.dumps({key: translate(text) for key, text in names.APPLICATION.items()}, ensure_ascii=False),
         just=request.query_params.get("done", ""),
         names=names,
     )

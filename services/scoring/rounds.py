@@ -66,8 +66,13 @@ class Round:
         return tuple(self.message.experts or sorted(having_sheets))
 
     def window(self) -> Window | None:
-        """The scoring window as it holds now: closing the round early ends a window that was open then."""
+        """The scoring window as it holds now: closing the round early ends a window that was open then.
+
+        A round without criteria has nothing to score, whatever its windows say.
+        """
         window, closed_at = self.rules.windows.scoring, self.message.closed_early_at
+        if not self.criteria:
+            return None
         if window is not None and closed_at is not None and window.opens <= closed_at < window.closes:
             return Window(window.opens, closed_at)
         return window

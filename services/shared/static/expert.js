@@ -168,7 +168,9 @@ class Application {
       const found = await answer.json();
       const application = found.application || found;
       const sections = application.sections || {};
-      for (const [name, text] of Object.entries(sections)) this.part(name, text);
+      const known = Object.keys(this.labels).filter((name) => name in sections);
+      const others = Object.keys(sections).filter((name) => !(name in this.labels));
+      for (const name of [...known, ...others]) this.part(name, sections[name]);
       for (const name of ["lead", "partners", "team", "budget", "targets"]) this.part(name, application[name]);
       this.place.hidden = this.place.children.length < 2;
     } catch (error) {
@@ -188,8 +190,14 @@ class Application {
     else for (const paragraph of String(value).trim().split(/\n+/)) this.place.append(element("p", paragraph));
   }
 
+  cell(name, value) {
+    if (value === undefined || value === null) return "";
+    return name === "kind" ? this.label(String(value)) : String(value);
+  }
+
   table(rows) {
-    const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    const there = new Set(rows.flatMap((row) => Object.keys(row)));
+    const names = [...new Set([...Object.keys(this.labels), ...there])].filter((name) => there.has(name));
     const table = element("table");
     table.className = "table table--dense";
     const head = element("tr");
@@ -201,7 +209,7 @@ class Application {
     table.append(head);
     for (const row of rows) {
       const line = element("tr");
-      for (const name of names) line.append(element("td", row[name] === undefined || row[name] === null ? "" : String(row[name])));
+      for (const name of names) line.append(element("td", this.cell(name, row[name])));
       table.append(line);
     }
     const wrap = element("div");
