@@ -109,6 +109,10 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
         now = context.clock.now()
         return sum([await holds.restore_overdue(pool, each, now.astimezone(each.zone).date()) for each in rounds.all()])
 
+    async def watch_holds() -> int:
+        metrics.held_ballots.set(await store.held_ballots(pool))
+        return 0
+
     return [
         Loop("follow registry.rounds", Follower(pool, redis, REGISTRY_ROUNDS, apply_round).follow_once, 0.2),
         Loop("follow registry.staff", Follower(pool, redis, REGISTRY_STAFF, apply_staff).follow_once, 0.2),
@@ -116,6 +120,7 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
         Loop("count ballots", lambda: tally.count_once(pool), 0.25),
         Loop("seal due tallies", lambda: tally.seal_due_once(pool, rounds, context.tally_key, context.clock.now()), 1),
         Loop("restore overdue holds", restore_overdue, 30),
+        Loop("watch holds", watch_holds, 5),
         Loop("sweep", lambda: store.sweep(pool), 60),
     ]
 

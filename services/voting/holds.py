@@ -37,11 +37,18 @@ class HoldReason(StrEnum):
     COERCION = "coercion"
     STATION_MISUSE = "station_misuse"
     UNUSUAL_PATTERN = "unusual_pattern"
+    OTHER = "other"
 
 
 class Decision(StrEnum):
+    """What is decided; the word of the state it leads to is understood too."""
+
     EXCLUDE = "exclude"
     RESTORE = "restore"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Decision | None:
+        return {"excluded": cls.EXCLUDE, "restored": cls.RESTORE}.get(str(value))
 
 
 class BallotQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,7 +64,7 @@ class BallotQuery(msgspec.Struct, forbid_unknown_fields=True):
 class HoldForm(msgspec.Struct):
     """`ballots` are receipts or ballot ids."""
 
-    reason: HoldReason
+    reason: str
     evidence: str
     ballots: list[str] = []
     query: BallotQuery | None = None
@@ -89,6 +96,8 @@ class HoldView(msgspec.Struct, frozen=True):
 
 async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm) -> HoldView:
     """Hold ballots; raises Refusal bad_hold, conflict_of_interest, bad_transition or already_sealed."""
+    if form.reason not in list(HoldReason):
+        raise Refusal(Reason.BAD_HOLD, f"`reason` is one of: {', '.join(HoldReason)}.")
     if not form.evidence.strip():
         raise Refusal(Reason.BAD_HOLD, "Say in `evidence` what was seen; it is kept for ever.")
     async with transaction(pool) as connection:
@@ -101,14 +110,14 @@ async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm)
             " RETURNING hold, proposed_at",
             uuid4(),
             frozen.number,
-            form.reason.value,
+            form.reason,
             form.evidence.strip(),
             staff.username,
         )
         assert row is not None
-        await _append(connection, frozen, keys, "held", form.reason.value, row["hold"])
+        await _append(connection, frozen, keys, "held", form.reason, row["hold"])
     return HoldView(
-        row["hold"], form.reason.value, form.evidence, len(keys), staff.username, row["proposed_at"], "held"
+        row["hold"], form.reason, form.evidence, len(keys), staff.username, row["proposed_at"], "held"
     )
 
 

@@ -144,6 +144,15 @@ async def ballots_by_state(pool: Pool, round_number: int) -> dict[str, int]:
     return {"recorded": max(0, ballots - sum(other.values())), **other}
 
 
+async def held_ballots(pool: Pool) -> int:
+    """Ballots held and undecided in rounds that are not sealed."""
+    held: int = await pool.fetchval(
+        "SELECT count(*) FROM ballot_states AS s JOIN rounds AS r ON r.number = s.round_number"
+        " WHERE s.state = 'held' AND r.sealed_at IS NULL"
+    )
+    return held
+
+
 async def sealed_tally(pool: Pool, round_number: int) -> tuple[bytes, datetime, str] | None:
     """(content, sealed_at, digest) of a sealed tally."""
     row = await pool.fetchrow("SELECT content, sealed_at, digest FROM tallies WHERE round_number = $1", round_number)

@@ -156,7 +156,9 @@ async def test_a_hold_needs_an_administrator_and_a_known_reason(voting: Voting, 
     await office.add("eve", role="expert")
     form = {"ballots": ["0" * 20], "reason": "automated", "evidence": "x"}
     assert (await office.call("eve", "POST", "/holds", form)).status_code == 403
-    assert (await office.call("ann", "POST", "/holds", {**form, "reason": "because"})).status_code == 400
+    unknown = await office.call("ann", "POST", "/holds", {**form, "reason": "because"})
+    assert (unknown.status_code, unknown.json()["reason"]) == (422, "bad_hold")
+    assert "stolen_identity" in unknown.json()["detail"]
     assert (await voting.http.post(f"{BASE}/holds", json=form)).status_code == 401
 
 
