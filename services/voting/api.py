@@ -7,6 +7,7 @@ checked against cached rules, then the request awaits its future and nothing els
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,6 +42,9 @@ _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")
 _PROBLEM = [(b"content-type", PROBLEM_TYPE.encode()), *_JSON[1:]]
 
 
+log = logging.getLogger(__name__)
+
+_BROKEN = Refused(CommonReason.INTERNAL, "The ballot was not recorded; the same ballot may be sent again.")
 _FULL = Refused(Reason.OVERLOADED, "Many people vote at this moment; send the same ballot again soon.", 2)
 _SLOW = Refused(Reason.OVERLOADED, "The ledger is slow; the same ballot may be sent again.", 3)
 _NO_TOKEN = Refused(Reason.BAD_TOKEN, "Sign in again with a new code; your choices are kept.")
@@ -116,7 +120,11 @@ class BallotRoute:
             http_in_flight.dec()
 
     async def _decide(self, scope: Any, receive: Receive, round_id: str, identity: str) -> _Answer:
-        outcome = await self._outcome(scope, receive, round_id)
+        try:
+            outcome = await self._outcome(scope, receive, round_id)
+        except Exception as error:
+            log.exception("ballot failed", extra={"failure": type(error).__name__})
+            outcome = _BROKEN
         if isinstance(outcome, Accepted):
             return _accepted(outcome)
         return self._refused(outcome, round_id, identity)
@@ -138,7 +146,8 @@ class BallotRoute:
         if isinstance(ballot, Refused):
             return ballot
         try:
-            return await asyncio.wait_for(self._admission.submit(ballot), self._ballot_timeout_s)
+            async with asyncio.timeout(self._ballot_timeout_s):
+                return await self._admission.submit(ballot)
         except TimeoutError:
             return _SLOW
 
@@ -172,14 +181,15 @@ class BallotRoute:
         for name, value in scope["headers"]:
             if name == b"content-length" and (len(value) > 9 or int(value) > self._body_max_bytes):
                 return None
+        body = b""
         try:
-            message: Any = await asyncio.wait_for(receive(), self._body_timeout_s)
-            body: bytes = message.get("body", b"")
-            while message.get("more_body"):
-                message = await asyncio.wait_for(receive(), self._body_timeout_s)
-                body += message.get("body", b"")
-                if len(body) > self._body_max_bytes:
-                    return None
+            # One limit for the whole body: a trickle of bytes must not hold a connection for ever.
+            async with asyncio.timeout(self._body_timeout_s):
+                more = True
+                while more and len(body) <= self._body_max_bytes:
+                    message: Any = await receive()
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
         except TimeoutError:
             return None
         return body if len(body) <= self._body_max_bytes else None
