@@ -16,6 +16,8 @@ CATEGORIES = {
 OUTCOMES = {"selected": "入选", "reserve": "备选", "": ""}
 LINKS = {"experts": "专家得分", "votes": "票数", "lots": "抽签"}
 EVENTS = {
+    "frozen": "规则冻结",
+    "lots_revealed": "公布抽签种子",
     "extension": "投票延长",
     "withdrawal": "项目退出",
     "closed": "提前结束",
@@ -43,7 +45,7 @@ APPLICATION = {
     "amount": "金额（元）",
     "target": "目标",
     "measure": "衡量方式",
-    "by": "完成时间",
+    "due": "完成时间",
     "party_government": "党政机关",
     "public_institution": "事业单位",
     "enterprise": "企业",
@@ -66,6 +68,13 @@ def group_name(group: str, translate: Callable[[str], str] = _as_is) -> str:
     known = LEVELS | CATEGORIES
     values = (pair.partition("=")[2] for pair in group.split(";"))
     return " · ".join(translate(known[value]) if value in known else value for value in values)
+
+
+def group_order(group: str) -> tuple[tuple[int, str], ...]:
+    """Sorts groups as people list them: major before key before general, then by name."""
+    known = list(LEVELS | CATEGORIES)
+    values = (pair.partition("=")[2] for pair in group.split(";"))
+    return tuple((known.index(value) if value in known else len(known), value) for value in values)
 
 
 def outcome_name(outcome: str) -> str:

@@ -57,8 +57,9 @@ async def show_result(
 
 
 def _groups(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Rows come sorted by group."""
-    return [(group, list(members)) for group, members in groupby(rows, key=lambda row: row["group"])]
+    """Rows come sorted by group's code; people read the levels in their own order."""
+    found = [(group, list(members)) for group, members in groupby(rows, key=lambda row: row["group"])]
+    return sorted(found, key=lambda pair: names.group_order(pair[0]))
 
 
 def _events(round_: Round) -> list[Any]:
