@@ -1,4 +1,4 @@
-"""One whole platform of real processes for these tests: two voting workers behind their parent, embedded servers, Caddy.
+"""One whole platform of real processes: two voting workers behind their parent, embedded servers, Caddy.
 
 Tests that break something mend it again: the platform is ready before and after each of them.
 """

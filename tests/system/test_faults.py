@@ -85,8 +85,11 @@ async def test_valkey_wiped_while_ballots_arrive(open_town: Town) -> None:
         assert (await citizen.vote(["c1"])).status_code == 201
         assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
         await check_after(open_town, voters)
-        for stream in ("registry.rounds", "registry.staff"):
-            await wait_until(lambda name=stream: operator.exists(name), 10, f"{stream} is filled again")  # type: ignore[misc]
+
+        async def filled() -> bool:
+            return await operator.exists("registry.rounds", "registry.staff") == 2
+
+        await wait_until(filled, 10, "the streams are filled again")
 
 
 async def test_valkey_stopped_for_seconds_delays_no_ballot_by_as_much(open_town: Town) -> None:
