@@ -19,6 +19,8 @@ from services.cli.embedded.postgres import binary
 
 SCRIPT = Path(__file__).with_name("voter.pgbench")
 SCHEMA = Path(__file__).with_name("voter_schema.sql")
+# Longer than any run may be: --seconds is bounded.
+_TIMEOUT_S = 900
 _COUNT = re.compile(r"^number of transactions actually processed: (\d+)", re.MULTILINE)
 _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 _LATENCY = re.compile(r"^latency average = ([0-9.]+) ms", re.MULTILINE)
@@ -46,8 +48,13 @@ def parse_output(text: str) -> PgbenchRun:
     return PgbenchRun(int(count[1]), float(rate[1]), float(latency[1]))
 
 
-async def run_pgbench(url: str, seconds: float, clients: int) -> PgbenchRun:
-    """The Voter script from `clients` connections for whole seconds, at least one."""
+def for_seconds(seconds: float) -> str:
+    """pgbench's option for a run of whole seconds; connecting is part of them, so there are two at least."""
+    return f"-T{max(2, round(seconds))}"
+
+
+async def run_pgbench(url: str, extent: str, clients: int) -> PgbenchRun:
+    """The Voter script from `clients` connections; `extent` is `-T…` (seconds) or `-t…` (transactions each)."""
     parts = urlsplit(url)
     environment = {
         "PATH": os.defpath,
@@ -57,13 +64,13 @@ async def run_pgbench(url: str, seconds: float, clients: int) -> PgbenchRun:
         "PGDATABASE": unquote(parts.path[1:]),
         "LC_ALL": "C.UTF-8",
     }
-    command = [binary("pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j1", f"-T{max(1, round(seconds))}"]
+    command = [binary("pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j1", extent]
     process = await asyncio.create_subprocess_exec(
         *command, "-f", str(SCRIPT), env=environment, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), seconds + 60)
+        said, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_S)
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
