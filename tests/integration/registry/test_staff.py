@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from services.shared.messages import REGISTRY_STAFF, StaffMessage
@@ -58,6 +61,26 @@ async def test_guessing_is_slowed_down_for_one_address_and_the_person_is_not_loc
     registry.pass_time(31)
     same_office = await registry.sign_in("wang", made["password"], **{"x-forwarded-for": "203.0.113.9"})
     assert same_office.status_code == 201
+
+
+async def test_guessing_in_parallel_gains_nothing(registry: Registry) -> None:
+    await registry.add_staff("wang", "expert")
+    guesses = await asyncio.gather(*(registry.sign_in("wang", f"guess {k}") for k in range(15)))
+    assert sorted(each.status_code for each in guesses) == [401] * 5 + [429] * 10
+
+
+async def test_an_unknown_username_takes_as_long_as_a_wrong_password(registry: Registry) -> None:
+    await registry.add_staff("wang", "expert")
+
+    async def fastest_s(username: str) -> float:
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            await registry.sign_in(username, "wrong password")
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    assert await fastest_s("nobody") > 0.4 * await fastest_s("wang")
 
 
 async def test_the_session_cookie_renews_the_token_until_it_ends(registry: Registry) -> None:

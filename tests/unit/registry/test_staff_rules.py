@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import ClassVar
+
 import pytest
 
 from services.registry.rounds.access import may_read_whole
 from services.registry.staff.accounts import NewStaff, checked
 from services.registry.staff.cookies import home_of, safe_next
-from services.registry.staff.passwords import generate, weakness
+from services.registry.staff.passwords import Passwords, generate, weakness
 from services.registry.staff.store import pause_s
 from services.shared.errors import Refusal
 from services.shared.messages import CandidateCard
@@ -31,6 +34,7 @@ def test_paths_of_ours_may_follow_a_sign_in(path: str) -> None:
         "",
         "admin",
         "//evil.example",
+        "///evil.example",
         "/\\evil.example",
         "https://evil.example",
         "/a\r\nset-cookie: x",
@@ -87,3 +91,27 @@ def test_roles_above_ones_own_cannot_be_given() -> None:
 )
 def test_who_reads_a_whole_application(staff: Staff | None, may: bool) -> None:
     assert may_read_whole(staff, ["wang"], CARD) is may
+
+
+async def test_an_unknown_account_costs_the_same_work_as_a_wrong_password() -> None:
+    class Counting(Passwords):
+        checked: ClassVar[list[str]] = []
+
+        def _verify(self, password_hash: str, password: str) -> bool:
+            self.checked.append(password_hash)
+            return super()._verify(password_hash, password)
+
+    passwords = Counting(1, 4)
+    known = await passwords.hash("the right one")
+    assert await passwords.matches(known, "the right one")
+    assert not await passwords.matches(known, "another")
+    assert not await passwords.matches(None, "another")
+    assert [each.split("$")[:4] for each in passwords.checked] == [known.split("$")[:4]] * 3
+
+
+async def test_whoever_finds_the_line_full_is_told_to_come_back() -> None:
+    passwords = Passwords(1, 2)
+    answers = await asyncio.gather(*(passwords.matches(None, "x") for _ in range(5)), return_exceptions=True)
+    refused = [each for each in answers if isinstance(each, Refusal)]
+    assert [each.reason.value for each in refused] == ["unavailable"] * 3
+    assert not await passwords.matches(None, "x")
