@@ -1,4 +1,4 @@
-"""Who somebody is, without knowing who: canonical phone numbers and keyed hashes under a round's own random key.
+"""Keyed hashes under a round's own random key, and where that key lives.
 
 The key of a round is random, wrapped by the master secret (AES-GCM), and lives in a file outside the database and its
 backups. Destroying that file is the erasure: nothing derivable from the master brings it back.
@@ -9,40 +9,12 @@ from __future__ import annotations
 import contextlib
 import hmac
 import os
-import re
-import unicodedata
 from pathlib import Path
-
-import phonenumbers
 
 from services.shared.errors import ConfigurationError
 from services.shared.keys import derive, seal, unseal
 
 VOTER_KEY_BYTES = 16
-_SEPARATORS = re.compile(r"[\s\-‐‑‒–—·.()/]+")
-_ZERO_WIDTH = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
-
-
-def canonical_phone(text: str) -> str | None:
-    """E.164 form of a mainland mobile number in any spelling, or None.
-
-    NFKC turns full-width digits into plain ones; spaces, dashes, +86, 0086 and 86 do not make another person.
-    """
-    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH))
-    if plain.startswith("00"):
-        plain = "+" + plain[2:]
-    elif plain.startswith("86") and len(plain) == 13:
-        plain = "+" + plain
-    if not re.fullmatch(r"\+?[0-9]{5,15}", plain, re.ASCII):
-        return None
-    try:
-        number = phonenumbers.parse(plain, "CN")
-    except phonenumbers.NumberParseException:
-        return None
-    # Number ranges newer than the library's tables exist: a mainland mobile is 11 digits that begin with 1[3-9].
-    if number.country_code != 86 or not re.fullmatch(r"1[3-9][0-9]{9}", str(number.national_number)):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def keyed(key: bytes, label: str, value: str, length: int = VOTER_KEY_BYTES) -> bytes:
