@@ -17,9 +17,9 @@ import asyncpg
 import services.voting
 from loadtests.bench import processes
 from loadtests.bench.measure import Bench
+from loadtests.bench.voters import VOTER_KEY_BYTES
 from services.shared.postgres import migrate
 from services.shared.redis_client import open_redis
-from services.voting.identity import VOTER_KEY_BYTES
 from services.voting.ledger import Entry, LedgerWriter
 from services.voting.settings import Limits
 from services.voting.turnstile import Turnstile, Visitor

@@ -21,11 +21,13 @@ from services.cli.people import VOTING, valid_choices
 from services.shared.address import bucket
 from services.shared.keys import derive
 from services.voting.devices import COOKIE, Devices
-from services.voting.identity import VOTER_KEY_BYTES, keyed
+from services.voting.identity import keyed
 from services.voting.turnstile import verified_key
 from services.voting.voter_token import VoterToken, VoterTokens
 
 TOKEN_LIFETIME_S = 6 * 3600
+# As the token's form and the ledger's CHECK have it.
+VOTER_KEY_BYTES = 16
 _CHOICES_PREPARED = 400
 _PER_CARRIER_ADDRESS = 300
 
@@ -73,8 +75,11 @@ class Voters:
         return [self._voter(number, expires) for number in range(first, first + count)]
 
     def _voter(self, number: int, expires: int) -> Voter:
-        key = os.urandom(VOTER_KEY_BYTES)
-        token = self._tokens.sign(VoterToken(self._facts.number, key, 0, "sms", "", expires))
+        person = VoterToken(
+            round_number=self._facts.number, voter_key=os.urandom(VOTER_KEY_BYTES), reissue=0, route="sms", stratum="",
+            expires=expires,
+        )  # fmt: skip
+        token = self._tokens.sign(person)
         address = address_of(number)
         head = (
             f"POST {self._facts.ballots_path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pingxuan-bench\r\n"
