@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from services.scoring.marks import missing, read_marks
+from services.scoring.names import group_name, group_order
 from services.scoring.progress import panel_progress, require_scored
 from services.scoring.reasons import Reason
 from services.scoring.records import SheetState, SheetStatus
@@ -158,3 +159,15 @@ def test_a_tally_that_tells_no_ballots_is_taken_for_the_fewest_it_can_have() -> 
     assert merge_small(counts, {"north": 9, "south": 25, "west": 50}, 20, 3) == {
         ("c1", ""): 38, ("c2", ""): 41, ("c1", "west"): 50,
     }  # fmt: skip
+
+
+def test_groups_are_listed_as_people_say_them() -> None:
+    groups = ["level=general", "level=key;category=culture", "level=major", "level=key;category=party_building", "x=y"]
+    assert [group_name(group) for group in sorted(groups, key=group_order)] == [
+        "重大项目",
+        "重点项目 · 党建引领",
+        "重点项目 · 文化形塑",
+        "一般项目",
+        "y",
+    ]
+    assert group_name("all") == "全部项目"
