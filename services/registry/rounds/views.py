@@ -20,6 +20,15 @@ class Phase(StrEnum):
     PUBLISHED = "published"
 
 
+def phase_of(opens_at: datetime | None, ends_at: datetime | None, list_version: int, now: datetime) -> Phase:
+    """The phase at `now`; a round without a vote is scheduled until it has a list."""
+    if list_version:
+        return Phase.PUBLISHED
+    if opens_at is None or ends_at is None or now < opens_at:
+        return Phase.SCHEDULED
+    return Phase.OPEN if now < ends_at else Phase.CLOSED
+
+
 class Round(msgspec.Struct, frozen=True):
     """A frozen round with its present state; `lots_seed` is empty until it was revealed."""
 
@@ -50,11 +59,7 @@ class Round(msgspec.Struct, frozen=True):
         return self.closed_early_at or self.voting_closes_at
 
     def phase(self, now: datetime) -> Phase:
-        if self.list_version:
-            return Phase.PUBLISHED
-        if self.voting_opens_at is None or self.voting_ends_at is None or now < self.voting_opens_at:
-            return Phase.SCHEDULED
-        return Phase.OPEN if now < self.voting_ends_at else Phase.CLOSED
+        return phase_of(self.voting_opens_at, self.voting_ends_at, self.list_version, now)
 
     def message(self) -> RoundMessage:
         """The whole state for `registry.rounds`."""
@@ -91,11 +96,7 @@ class RoundLine(msgspec.Struct, frozen=True):
     list_version: int
 
     def phase(self, now: datetime) -> Phase:
-        if self.list_version:
-            return Phase.PUBLISHED
-        if self.voting_opens_at is None or self.voting_ends_at is None or now < self.voting_opens_at:
-            return Phase.SCHEDULED
-        return Phase.OPEN if now < self.voting_ends_at else Phase.CLOSED
+        return phase_of(self.voting_opens_at, self.voting_ends_at, self.list_version, now)
 
 
 def line_facts(line: RoundLine, now: datetime) -> dict[str, Any]:

@@ -70,7 +70,8 @@ async def test_without_selection_the_list_is_the_whole_ranking(registry: Registr
 
 async def test_the_notice_names_list_window_contact_and_digest(registry: Registry) -> None:
     digest = await loaded(registry)
-    assert (await registry.http.get("/notices/small")).status_code == 404
+    before = await registry.http.get("/notices/small", headers={"accept": "text/html"})
+    assert (before.status_code, "还没有公示" in before.text) == (404, True)
     await publish(registry, digest)
     page = (await registry.http.get("/notices/small")).text
     assert all(text in page for text in ("项目3", "项目1", "项目2", digest, "12345", "/results/small"))
