@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,39 +13,13 @@ import pytest
 from services.cli.audit import violations
 from services.cli.supervisor import PlatformServers
 from services.shared.keys import derive, unseal
-from services.shared.messages import StaffMessage, TallyContent, TallyMessage, decode
-from services.shared.postgres import transaction
+from services.shared.messages import TallyContent, TallyMessage, decode
 from services.shared.settings import read_secret
-from services.shared.staff import apply_staff
-from services.shared.tokens import StaffSigner
 from services.voting import tally
 from tests.integration.voting.conftest import Voting
+from tests.integration.voting.office import BASE, Office
 from tests.support.rounds import round_message, rules_text
 from tests.support.waiting import wait_until
-
-BASE = "/api/voting/v1/rounds/small"
-
-
-class Office:
-    """Administrators who sign their own tokens, as the registry would."""
-
-    def __init__(self, voting: Voting, servers: PlatformServers) -> None:
-        self._voting = voting
-        self._signer = StaffSigner(Path(servers.environment["STAFF_SIGNING_KEY_FILE"]).read_bytes())
-
-    async def add(self, name: str, role: str = "administrator", unit: str = "", channel: str = "") -> None:
-        message = StaffMessage(name, name, name, [role], False, datetime(2020, 1, 1, tzinfo=UTC), 1, unit, channel)
-        async with transaction(self._voting.context.pool) as connection:
-            await apply_staff(connection, message)
-            await connection.execute(
-                "INSERT INTO stream_checkpoints (stream, n, complete_at) VALUES ('registry.staff', 0, now())"
-                " ON CONFLICT (stream) DO UPDATE SET complete_at = now()"
-            )
-
-    async def call(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
-        token, _ = self._signer.sign(name, name, [], datetime.now(UTC))
-        headers = {"authorization": f"Bearer {token}"}
-        return await self._voting.http.request(method, f"{BASE}{path}", json=body, headers=headers)
 
 
 @pytest.fixture
