@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar, Router
+from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 from redis.asyncio import Redis
 
@@ -69,9 +70,11 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
             app.state.health = Health(pool, redis, desk.clock, loops, FOLDER / "migrations")
             yield
 
-    routes: list[ControllerRouterHandler] = [*api.ROUTES, *api_rankings.ROUTES]
+    # An expert's marks must not stay in a cache of a shared machine.
+    unkept = [ResponseHeader(name="cache-control", value="no-store")]
     handlers: list[ControllerRouterHandler] = [
-        Router(PREFIX, route_handlers=routes),
+        Router(PREFIX, route_handlers=api.ROUTES, response_headers=unkept),
+        Router(PREFIX, route_handlers=api_rankings.ROUTES),
         health_router(PREFIX),
         *pages.ROUTES,
         *pages_results.ROUTES,

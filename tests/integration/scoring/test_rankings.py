@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -340,3 +341,37 @@ async def test_public_facts_name_digest_and_windows(office: Scoring) -> None:
     facts = (await office.call("GET", "/rounds/small")).json()
     assert facts["digest"] == message.digest
     assert datetime.fromisoformat(facts["windows"]["scoring"]["closes_at"]) == closes
+
+
+async def test_a_correction_after_publication_is_a_new_version_beside_the_old_one(sealed: Scoring) -> None:
+    await publish(sealed)
+    first = (await sealed.call("GET", f"{RANKINGS}/1.csv")).content
+    body = {"expert": "xu", "reason": "录入错误"}
+    await sealed.call("POST", "/rounds/small/sheets/c1/reopenings", "ann", json=body)
+    await sealed.score("xu", "c1", "60", "60")
+    assert await publish(sealed) == 2
+    listed = (await sealed.call("GET", RANKINGS)).json()["rankings"]
+    assert [(each["version"], each["state"]) for each in listed] == [(1, "published"), (2, "published")]
+    assert (await sealed.call("GET", f"{RANKINGS}/1.csv")).content == first
+    assert (await sealed.call("GET", f"{RANKINGS}/2.csv")).content != first
+    old = (await sealed.call("GET", "/rounds/small/bundle.zip?version=1")).content
+    assert old != (await sealed.call("GET", "/rounds/small/bundle.zip")).content
+
+
+async def test_what_experts_read_is_kept_in_no_cache(sealed: Scoring) -> None:
+    for path, username in (
+        ("/rounds/small/sheets/c1", "xu"),
+        ("/rounds/small/sheets", "xu"),
+        ("/rounds/small/state", "ann"),
+    ):
+        answer = await sealed.call("GET", f"/rounds/small{path}", username)
+        assert answer.headers["cache-control"] == "no-store", path
+
+
+async def test_simultaneous_first_saves_make_versions_in_a_row(office: Scoring) -> None:
+    await office.add_round(scored_rules())
+    path = "/rounds/small/sheets/c1"
+    answers = await asyncio.gather(
+        *(office.call("PUT", path, "xu", json={"marks": {"effect": str(mark)}}) for mark in range(8))
+    )
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(1, 9))
