@@ -1,0 +1,151 @@
+// Phone, challenge, code, session. The number and the code exist only in their fields and in the request that sends them.
+
+import { call, Lost } from "./api.js";
+import { Solutions } from "./challenge.js";
+import { $, base, fieldError, hideNotice, reasons, round, show, store, tell, texts, waiting, worker } from "./page.js";
+import { fill } from "./rule.js";
+
+const solutions = new Solutions(round, worker);
+let request = null;
+let resendTimer = 0;
+let consent = "";
+let whenSignedIn = null;
+
+// Shows the form of the phone; `then` runs once a code is proven. `version` is that of the privacy notice.
+export function askPhone(version, then) {
+  consent = version;
+  whenSignedIn = then;
+  show("phone");
+  solutions.begin();
+}
+
+function phoneForm() {
+  const form = { phone: $("phone").value.trim() };
+  if ($("person-name")) Object.assign(form, { name: $("person-name").value.trim(), national_id: $("national-id").value.trim() });
+  if ($("district")) form.district = $("district").value.trim();
+  return form;
+}
+
+function phoneComplete(form) {
+  const agreed = $("consent").checked && $("age").checked;
+  $("consent-error").textContent = agreed ? "" : texts.consent;
+  if (!agreed) {
+    $("consent").focus();
+    return false;
+  }
+  const digits = form.phone.replace(/\D/g, "");
+  fieldError("phone", digits.length >= 11 ? "" : texts.phone);
+  if (digits.length < 11) return false;
+  if (!$("national-id")) return true;
+  const named = form.name && form.national_id && $("id-consent").checked;
+  fieldError("national-id", named ? "" : texts.id_consent);
+  return Boolean(named);
+}
+
+async function askCode(route) {
+  const form = phoneForm();
+  if (!phoneComplete(form)) return;
+  hideNotice();
+  const button = $("phone-send");
+  button.disabled = true;
+  $("phone-status").textContent = texts.checking;
+  try {
+    const altcha = await solutions.take();
+    $("phone-status").textContent = texts.asking;
+    codeAsked(await call("POST", `${base}/codes`, { phone: form.phone, altcha, route }));
+  } catch (error) {
+    cannotAsk(error);
+  } finally {
+    button.disabled = false;
+    $("phone-status").textContent = "";
+  }
+}
+
+function cannotAsk(error) {
+  if (error.answer) tell(error.answer.body.reason, waiting(error.answer.body));
+  else if (error instanceof Lost) tell("network");
+  else if (error.message === "no_crypto") tell("other", texts.no_crypto);
+  else tell("challenge_failed");
+}
+
+function codeAsked(answer) {
+  if (answer.ok) {
+    request = answer.body.request;
+    show("code");
+    $("code").value = "";
+    $("code").focus();
+    countDown(answer.body.resend_after_s);
+    return;
+  }
+  const { reason } = answer.body;
+  if (reason === "bad_phone") {
+    show("phone");
+    fieldError("phone", reasons.bad_phone[0]);
+  } else tell(reason, waiting(answer.body));
+  solutions.begin();
+}
+
+function countDown(seconds) {
+  clearInterval(resendTimer);
+  let left = seconds;
+  const tick = () => {
+    $("resend-text").textContent = left > 0 ? fill(texts.resend_in, { n: left }) : "";
+    $("resend").disabled = $("voice").disabled = left > 0;
+    if (left <= 0) clearInterval(resendTimer);
+    left -= 1;
+  };
+  tick();
+  resendTimer = setInterval(tick, 1000);
+}
+
+async function prove() {
+  const code = $("code").value.normalize("NFKC").replace(/\s/g, "");
+  fieldError("code", code ? "" : texts.code);
+  if (!code) return;
+  hideNotice();
+  const button = $("code-send");
+  button.disabled = true;
+  try {
+    const form = { ...phoneForm(), request, code, consent };
+    proven(await call("POST", `${base}/sessions`, form));
+  } catch (error) {
+    if (!(error instanceof Lost)) throw error;
+    tell("network");
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function proven(answer) {
+  if (answer.ok) {
+    store.session = answer.body;
+    $("code").value = "";
+    whenSignedIn();
+    return;
+  }
+  const { reason, attempts_left: left } = answer.body;
+  if (reason === "wrong_code") {
+    fieldError("code", Number.isInteger(left) ? fill(texts.attempts_left, { n: left }) : reasons.wrong_code[0]);
+  } else if (reason === "bad_national_id") {
+    show("phone");
+    fieldError("national-id", reasons.bad_national_id[0]);
+  } else {
+    tell(reason, waiting(answer.body), [[texts.new_code, again]]);
+  }
+}
+
+function again() {
+  hideNotice();
+  askPhone(consent, whenSignedIn);
+}
+
+$("phone-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  askCode("sms");
+});
+$("code-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  prove();
+});
+$("resend").addEventListener("click", () => askCode("sms"));
+$("voice").addEventListener("click", () => askCode("voice"));

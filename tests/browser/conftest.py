@@ -1,0 +1,154 @@
+"""The whole platform and a headless Chromium of phone size, started once; every page of a test must be free of errors."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+
+from services.cli.client import Client
+from services.cli.people import Citizen, new_phone, no_cookies
+from services.cli.rounds import read_folder
+from services.cli.supervisor import Platform
+from tests.support.tasks import in_own_task
+from tests.support.waiting import wait_until
+
+ROUNDS = Path(__file__).parents[2] / "deploy" / "rounds"
+ROUND = "kunming-2021"
+PASSWORD = "correct horse battery 36"
+PHONE: ViewportSize = {"width": 360, "height": 740}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# A person's patience with a slow machine, not what is expected of the pages.
+PATIENCE_MS = 20_000
+
+
+@dataclass
+class Site:
+    """The running platform as a test uses it: its origin, and what people beside the browser do."""
+
+    platform: Platform
+    client: Client
+
+    @property
+    def origin(self) -> str:
+        return self.platform.urls["origin"]
+
+    def add_staff(self, username: str, role: str, name: str) -> None:
+        form = {"username": username, "name": name, "roles": [role], "password": PASSWORD}
+        answer = self.client.post("/api/registry/v1/staff", form)
+        assert answer.status == 201, answer
+
+    async def load(self, round_id: str, files: dict[str, str], open_for_s: int) -> None:
+        """Load a round and wait until voting and scoring know it and it is open."""
+        answer = self.client.post("/api/registry/v1/rounds", {"files": files, "open_for_s": open_for_s})
+        assert answer.status == 201, answer
+
+        def known() -> bool:
+            state = self.client.get(f"/api/voting/v1/rounds/{round_id}/results")
+            scoring = self.client.get(f"/api/scoring/v1/rounds/{round_id}")
+            return state.body.get("state") == "open" and scoring.status == 200
+
+        await wait_until(known, 30, f"{round_id} is open everywhere")
+
+    def newest_code(self, phone: str) -> str:
+        """The code that the phone received."""
+        sent = self.client.post("/api/voting/v1/dev/outbox", {"phone": phone}, actor="").body["items"]
+        return str(sent[-1]["code"])
+
+    async def vote_elsewhere(self, round_id: str, phone: str, choices: Sequence[str]) -> str:
+        """The receipt of a ballot that the same person cast from another device and address."""
+        origin = self.platform.urls["voting"]
+        async with httpx.AsyncClient(base_url=origin, trust_env=False, cookies=no_cookies()) as http:
+            citizen = Citizen(http, round_id, phone, address="203.0.113.9")
+            await citizen.sign_in()
+            answer = (await citizen.vote(choices)).raise_for_status()
+        return str(answer.json()["receipt"])
+
+
+@pytest.fixture(scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    platform = Platform(tmp_path_factory.mktemp("home"), database_url="", redis_url="")
+    async with in_own_task(platform):
+        await platform.ready()
+        site = Site(platform, Client(platform.environment))
+        for number in (1, 2):
+            site.add_staff(f"admin{number}", "administrator", f"管理员{number}")
+        site.add_staff("expert1", "expert", "袁守正")
+        await site.load(ROUND, read_folder(ROUNDS / ROUND), 3600)
+        yield site
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("Chromium is missing: run `make browser`, or install Debian's package with apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Errors:
+    """What the browser complained about; a test may expect refusals by their status."""
+
+    seen: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.seen.append(f"script: {error}"))
+        page.on("console", lambda message: self.seen.append(message.text) if message.type == "error" else None)
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [each for each in self.seen if not any(word in each for word in self.expected)]
+
+
+@pytest.fixture
+def errors() -> Iterator[Errors]:
+    errors = Errors()
+    yield errors
+    assert errors.unexpected == []
+
+
+@pytest.fixture
+async def context(browser: Browser, site: Site) -> AsyncIterator[BrowserContext]:
+    context = await browser.new_context(viewport=PHONE, base_url=site.origin, locale="zh-CN", has_touch=True)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+async def page(context: BrowserContext, errors: Errors) -> Page:
+    page = await context.new_page()
+    errors.watch(page)
+    return page
+
+
+@pytest.fixture
+def phone() -> str:
+    return new_phone()
+
+
+async def sign_in(page: Page, username: str, following: str) -> None:
+    """As staff do: the form, then where they wanted to go."""
+    await page.goto(f"/sign-in?next={following}")
+    await page.fill("#username", username)
+    await page.fill("#password", PASSWORD)
+    await page.click("main button[type=submit]")
+    await page.wait_for_url(f"**{following}")
