@@ -32,7 +32,7 @@ HOST = "127.0.0.1"
 FASTAPI_SCHEMA = Path(__file__).parent / "peers" / "fastapi_schema.sql"
 _DURABLE = ("appendfsync everysec", "appendfsync always")
 _LEDGER_KEY = "ledger"
-_WARM_TRANSACTIONS = "-t20"
+_WARM_VOTES = 3000
 
 
 def _peer(stage: Stage, name: str, application: str, port: int, environment: Mapping[str, str]) -> ChildSpec:
@@ -150,11 +150,11 @@ async def pgbench_voter(bench: Bench) -> Mapping[str, float]:
     """BenchBase's Voter by pgbench, checked against the rows it left."""
     stage, plan = bench.stage, bench.plan
     url = await stage.ensure_database("bench_voter", pgbench.SCHEMA.read_text("utf-8"))
-    await pgbench.run_pgbench(url, _WARM_TRANSACTIONS, plan.connections)
+    warm = await pgbench.run_pgbench(url, _WARM_VOTES, plan.connections)
     await stage.settle()
     roots, count = {"postgres": stage.pid("postgres")}, _rows(url, "votes")
     rows, before = await count(), processes.cpu_us(roots)
-    run = await pgbench.run_pgbench(url, pgbench.for_seconds(plan.seconds), plan.connections)
+    run = await pgbench.run_pgbench(url, round(warm.per_s * plan.seconds), plan.connections)
     used = processes.cpu_us(roots)["postgres"] - before["postgres"]
     gained = await count() - rows
     if gained != run.transactions:

@@ -16,6 +16,10 @@ from loadtests.bench.voters import Voter
 from loadtests.bench.wrk import Load, LoadFailed
 
 _MEMORY_EVERY_S = 0.1
+_DRAIN_S = 0.5
+# Answers to all connections take connections ÷ speed; three times that also where the machine is disturbed.
+_DRAIN_QUEUES = 3
+_SPEED_UNKNOWN_PER_S = 400.0
 
 
 @dataclass(frozen=True)
@@ -88,29 +92,33 @@ class Bench:
         wanted = int(min(per_s * 1.6 or self.plan.per_second_max, self.plan.per_second_max) * seconds) + 200
         voters = self.stage.voters.mint(wanted)
         await self.stage.note_verified(self.stage.voters.verified(voters))
-        stretch = await self.send(running, self.stage.voters.requests(voters), seconds, connections=connections)
+        stretch = await self.send(
+            running, self.stage.voters.requests(voters), seconds, connections=connections, per_s=per_s
+        )
         if stretch.load.refused:
             raise LoadFailed(f"{stretch.load.refused} ballots of honest voters were refused: nothing was measured")
         return stretch, voters[: stretch.load.sent]
 
-    async def refuse(self, running: Running, voters: Sequence[Voter], seconds: float) -> Stretch:
+    async def refuse(self, running: Running, voters: Sequence[Voter], seconds: float, per_s: float) -> Stretch:
         """Second ballots of people who have voted; every one must be refused."""
-        stretch = await self.send(running, self.stage.voters.requests(voters), seconds, kept=False)
+        stretch = await self.send(running, self.stage.voters.requests(voters), seconds, per_s=per_s, kept=False)
         if stretch.load.accepted:
             raise LoadFailed(f"{stretch.load.accepted} second ballots were accepted: nothing was measured")
         return stretch
 
     async def send(
-        self, running: Running, requests: list[bytes], seconds: float, *, connections: int = 0, again: bool = False,
-        kept: bool = True,
+        self, running: Running, requests: list[bytes], seconds: float, *, connections: int = 0, per_s: float = 0.0,
+        again: bool = False, kept: bool = True,
     ) -> Stretch:  # fmt: skip
         """Any prepared requests; checks what the contender says it keeps against what wrk saw."""
         await asyncio.to_thread(wrk.write_requests, self._file, requests)
+        connections = connections or self.plan.connections
+        drain_s = _DRAIN_S + _DRAIN_QUEUES * connections / (per_s or _SPEED_UNKNOWN_PER_S)
         kept_before = await running.count() if running.count else 0
         before = processes.cpu_us(running.roots)
         async with _Memory(running.workers) as memory:
             load = await wrk.drive(
-                running.port, self._file, seconds=seconds, connections=connections or self.plan.connections, again=again
+                running.port, self._file, seconds=seconds, drain_s=drain_s, connections=connections, again=again
             )
         after = processes.cpu_us(running.roots)
         if load.broken or not load.answered:

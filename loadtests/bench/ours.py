@@ -66,7 +66,7 @@ async def ours(bench: Bench) -> dict[str, float]:
         await bench.stage.settle()
         accepted, voters = await bench.accept(running, bench.plan.seconds, per_s=expected)
         figures = accepted.figures()
-        refused = await bench.refuse(running, voters, bench.plan.side_seconds)
+        refused = await bench.refuse(running, voters, bench.plan.side_seconds, expected)
         figures["duplicates_per_s"] = refused.per_s
         figures["cpu_us_per_duplicate"] = refused.cpu_us_each
         alone, _ = await bench.accept(running, bench.plan.side_seconds, connections=1, per_s=expected)

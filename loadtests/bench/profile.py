@@ -5,6 +5,9 @@ The sampler slows the worker by a few per cent: these figures say where to look,
 
 from __future__ import annotations
 
+import os
+import signal
+
 import msgspec
 
 from loadtests.bench.measure import Bench, Running, Stretch
@@ -18,13 +21,15 @@ async def profile(bench: Bench) -> str:
     stage = bench.stage
     file = stage.folder / "samples.json"
     module = "loadtests.bench.sampled_voting"
-    # The sampler's file is told under a name of the service's own prefix, for only such names are passed on.
+    # The file's variable has the service's own prefix, because only such names are passed on to it.
     spec = stage.voting_variant({FILE_VARIABLE: str(file)}, module)
     async with stage.running(spec) as pid:
         roots = {"voting": pid, "postgres": stage.pid("postgres"), "valkey": stage.pid("valkey")}
         running = Running(stage.port("voting"), roots, [pid])
         expected = await bench.warm(running)
+        os.kill(pid, signal.SIGUSR1)
         stretch, _ = await bench.accept(running, bench.plan.seconds, per_s=expected)
+        os.kill(pid, signal.SIGUSR1)
     samples = msgspec.json.decode(file.read_bytes(), type=Samples)
     return report(stretch, samples)
 
@@ -34,7 +39,6 @@ def report(stretch: Stretch, samples: Samples) -> str:
     each = {name: used / max(1, stretch.decided) for name, used in stretch.cpu_us.items()}
     lines = [f"{stretch.per_s:.0f} ballots/s with the sampler on; CPU µs per ballot by process:"]
     lines += [f"  {used:8.1f}  {name}" for name, used in each.items()]
-    # Samples cover the worker's whole life; a ballot's share of them is taken as its share of the CPU.
     scale = each["voting"] / max(1, samples.total)
     for title, counts in (("the function itself", samples.alone), ("with what it calls", samples.within)):
         lines += ["", f"CPU µs per ballot in the voting worker, {title} ({samples.total} samples):"]

@@ -1,7 +1,7 @@
 """The voting service with a sampler in it: every few milliseconds *of CPU* a signal notes which Python code runs.
 
-Started by `profile.py` in the place of `services.voting`. A signal is handled between two byte codes, so that time in C
-is noted on the Python line that called it or that follows it.
+Started by `profile.py` in the place of `services.voting`; SIGUSR1 begins and ends the sampling. A signal is handled
+between two byte codes, so that time in C is noted on the Python line that called it or that follows it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import runpy
 import signal
 from collections import Counter
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import msgspec
 
@@ -29,41 +29,54 @@ class Samples(msgspec.Struct):
 
 
 class Sampler:
-    """Counts functions by `file:name`."""
+    """Counts functions by `file:name` while it is on."""
 
     def __init__(self) -> None:
         self.total = 0
-        self.alone: Counter[str] = Counter()
-        self.within: Counter[str] = Counter()
+        self._on = False
+        self._alone: Counter[CodeType] = Counter()
+        self._within: Counter[CodeType] = Counter()
 
-    def __call__(self, _: int, frame: FrameType | None) -> None:
+    def switch(self, _: int, __: FrameType | None) -> None:
+        """SIGUSR1: on, then off again."""
+        self._on = not self._on
+        every_s = EVERY_S if self._on else 0
+        signal.setitimer(signal.ITIMER_PROF, every_s, every_s)
+
+    def sample(self, _: int, frame: FrameType | None) -> None:
+        """SIGPROF."""
+        if frame is None:
+            return
         self.total += 1
-        innermost, seen, depth = True, set(), 0
-        while frame is not None and depth < DEPTH_MAX:
-            name = _name(frame)
-            if innermost:
-                self.alone[name] += 1
-                innermost = False
-            seen.add(name)
-            frame, depth = frame.f_back, depth + 1
-        self.within.update(seen)
+        self._alone[frame.f_code] += 1
+        seen: set[CodeType] = set()
+        inner: FrameType | None = frame
+        while inner is not None and len(seen) < DEPTH_MAX:
+            seen.add(inner.f_code)
+            inner = inner.f_back
+        self._within.update(seen)
+
+    def samples(self) -> Samples:
+        return Samples(self.total, _named(self._alone), _named(self._within))
 
 
-def _name(frame: FrameType) -> str:
-    """The last two parts of the path are enough to find a function, and tell nothing of the machine."""
-    return f"{'/'.join(Path(frame.f_code.co_filename).parts[-2:])}:{frame.f_code.co_qualname}"
+def _named(counts: Counter[CodeType]) -> dict[str, int]:
+    """The last two parts of a path are enough to find a function, and tell nothing of the machine."""
+    named: Counter[str] = Counter()
+    for code, count in counts.items():
+        named[f"{'/'.join(Path(code.co_filename).parts[-2:])}:{code.co_qualname}"] += count
+    return dict(named)
 
 
 def main() -> None:
     file, sampler = Path(os.environ[FILE_VARIABLE]), Sampler()
-    signal.signal(signal.SIGPROF, sampler)
-    signal.setitimer(signal.ITIMER_PROF, EVERY_S, EVERY_S)
+    signal.signal(signal.SIGPROF, sampler.sample)
+    signal.signal(signal.SIGUSR1, sampler.switch)
     try:
         runpy.run_module("services.voting", run_name="__main__")
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        found = Samples(sampler.total, dict(sampler.alone), dict(sampler.within))
-        file.write_bytes(msgspec.json.encode(found))
+        file.write_bytes(msgspec.json.encode(sampler.samples()))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,6 @@ SCRIPT = Path(__file__).with_name("requests.lua")
 INSTALLER = Path(__file__).parents[1] / "install-wrk"
 _MARK = "bench: "
 _READY = b"bench is ready\n"
-# Answers on their way when the sending ends; wrk ends by itself after this and a little more, whatever happens.
-_DRAIN_S = 0.6
 _LAST_RESORT_S = 20
 
 
@@ -77,9 +75,13 @@ def read_requests(path: Path) -> list[bytes]:
     return [request for request in path.read_bytes().split(b"\0") if request]
 
 
-async def drive(port: int, requests: Path, *, seconds: float, connections: int, again: bool = False) -> Load:
-    """Send the prepared requests for `seconds` from one thread over `connections`; returns what came back."""
-    drain_s = _DRAIN_S + connections / 1000
+async def drive(
+    port: int, requests: Path, *, seconds: float, drain_s: float, connections: int, again: bool = False
+) -> Load:
+    """Send the prepared requests for `seconds` from one thread over `connections`; returns what came back.
+
+    `drain_s` is left for the answers on their way when the sending ends; wrk ends by itself somewhat later, always.
+    """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{int(seconds + drain_s) + _LAST_RESORT_S}s", "--timeout", "15s"]
     command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}", "--", str(requests), str(seconds)]
     process = await asyncio.create_subprocess_exec(

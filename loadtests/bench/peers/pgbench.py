@@ -48,13 +48,8 @@ def parse_output(text: str) -> PgbenchRun:
     return PgbenchRun(int(count[1]), float(rate[1]), float(latency[1]))
 
 
-def for_seconds(seconds: float) -> str:
-    """pgbench's option for a run of whole seconds; connecting is part of them, so there are two at least."""
-    return f"-T{max(2, round(seconds))}"
-
-
-async def run_pgbench(url: str, extent: str, clients: int) -> PgbenchRun:
-    """The Voter script from `clients` connections; `extent` is `-T…` (seconds) or `-t…` (transactions each)."""
+async def run_pgbench(url: str, votes: int, clients: int) -> PgbenchRun:
+    """That many votes from `clients` connections. Not for a time: pgbench counts the connecting as part of that."""
     parts = urlsplit(url)
     environment = {
         "PATH": os.defpath,
@@ -64,7 +59,7 @@ async def run_pgbench(url: str, extent: str, clients: int) -> PgbenchRun:
         "PGDATABASE": unquote(parts.path[1:]),
         "LC_ALL": "C.UTF-8",
     }
-    command = [binary("pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j1", extent]
+    command = [binary("pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j1", f"-t{max(1, votes // clients)}"]
     process = await asyncio.create_subprocess_exec(
         *command, "-f", str(SCRIPT), env=environment, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT, start_new_session=True,

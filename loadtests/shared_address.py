@@ -1,0 +1,229 @@
+"""Honest voters behind one address while attackers come from two hundred: nobody honest is punished, no vote is won.
+
+    python -m loadtests.shared_address --honest 5000 --attacks 50000
+
+Starts a platform of its own on loopback, runs the honest voters once alone and once under attack, prints what happened
+and writes `loadtests/results/shared_address.json`. Every honest voter signs in and votes as a phone does; "without a
+second try" means that no step was refused. Attackers forge tokens, guess codes, replay, and vote again and again with
+accounts of their own from every address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+
+from services.cli.client import Client
+from services.cli.people import REGISTRY, VOTING, Citizen, no_cookies
+from services.cli.supervisor import Platform
+
+RESULTS = Path(__file__).parent / "results" / "shared_address.json"
+SMALL = Path(__file__).parents[1] / "deploy" / "rounds" / "small"
+HONEST_ADDRESS = "203.0.113.1"
+HONEST_AT_ONCE, ATTACKS_AT_ONCE = 24, 24
+OWN_ACCOUNTS = 20
+
+
+@dataclass
+class Outcome:
+    """What happened to the honest voters of one run."""
+
+    wanted: int
+    first_try: int = 0
+    voted: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "voters": self.wanted,
+            "voted": self.voted,
+            "share_without_second_try": round(self.first_try / self.wanted, 4),
+            "refusals": dict(self.refusals),
+            "seconds": round(self.seconds, 2),
+            "voters_per_second": round(self.voted / self.seconds, 2),
+        }
+
+
+async def honest_voter(http: httpx.AsyncClient, round_id: str, outcome: Outcome) -> None:
+    """One person: sign in, vote; every refusal on the way is noted."""
+    citizen = Citizen(http, round_id, address=HONEST_ADDRESS)
+    try:
+        await citizen.sign_in()
+        answer = await citizen.vote(["S1"])
+    except httpx.HTTPStatusError as error:
+        outcome.refusals[str(error.response.json().get("reason", error.response.status_code))] += 1
+        return
+    except httpx.HTTPError as error:
+        outcome.refusals[type(error).__name__] += 1
+        return
+    if answer.status_code == 201:
+        outcome.voted += 1
+        outcome.first_try += 1
+    else:
+        outcome.refusals[str(answer.json().get("reason"))] += 1
+
+
+async def in_parallel(count: int, at_once: int, work: Callable[[int], Awaitable[None]]) -> None:
+    """`count` pieces of work, at most `at_once` under way."""
+    places = asyncio.Semaphore(at_once)
+
+    async def one(number: int) -> None:
+        async with places:
+            await work(number)
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+
+
+async def run_honest(http: httpx.AsyncClient, round_id: str, voters: int) -> Outcome:
+    outcome, started = Outcome(voters), time.perf_counter()
+    await in_parallel(voters, HONEST_AT_ONCE, lambda _: honest_voter(http, round_id, outcome))
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+class Attack:
+    """Attempts from many addresses; counts the answers by what was tried."""
+
+    def __init__(self, http: httpx.AsyncClient, round_id: str, addresses: int) -> None:
+        self._http, self._round = http, round_id
+        self._addresses = [f"198.51.{100 + k // 250}.{1 + k % 250}" for k in range(addresses)]
+        self._accounts: list[Citizen] = []
+        self._victim_request = ""
+        self.answers: Counter[str] = Counter()
+
+    async def prepare(self) -> None:
+        """Accounts that the attackers really own: one vote each is theirs."""
+        for k in range(OWN_ACCOUNTS):
+            account = Citizen(self._http, self._round, address=self._addresses[k % len(self._addresses)])
+            await account.sign_in()
+            self._accounts.append(account)
+        victim = Citizen(self._http, self._round, address="192.0.2.1")
+        self._victim = victim
+        self._victim_request = str((await victim.ask_code()).json()["request"])
+
+    async def attempt(self, number: int) -> None:
+        address = {"x-forwarded-for": self._addresses[number % len(self._addresses)]}
+        tries = (self._vote_again, self._forge, self._guess_code, self._ask_without_work)
+        kind = tries[number % len(tries)]
+        try:
+            answer = await kind(number, address)
+        except httpx.HTTPError as error:
+            self.answers[f"{kind.__name__[1:]}: {type(error).__name__}"] += 1
+            return
+        reason = answer.json().get("reason", "") if answer.status_code >= 400 else ""
+        self.answers[f"{kind.__name__[1:]}: {answer.status_code} {reason}".rstrip()] += 1
+
+    async def _vote_again(self, number: int, address: dict[str, str]) -> httpx.Response:
+        return await self._accounts[number % OWN_ACCOUNTS].vote(["S2"], headers=address)
+
+    async def _forge(self, number: int, address: dict[str, str]) -> httpx.Response:
+        token = random.choice(self._accounts).token
+        forged = token[:20] + random.choice("ABCDEFGH") + token[21:]
+        body = {"ballot_id": str(uuid4()), "choices": ["S2"]}
+        headers = {"authorization": f"Bearer {forged}", **address}
+        return await self._http.post(f"{VOTING}/rounds/{self._round}/ballots", json=body, headers=headers)
+
+    async def _guess_code(self, number: int, address: dict[str, str]) -> httpx.Response:
+        body = {"request": self._victim_request, "phone": self._victim.phone, "code": f"{number % 10**6:06d}"}
+        path = f"{VOTING}/rounds/{self._round}/sessions"
+        return await self._http.post(path, json={**body, "consent": "1"}, headers=address)
+
+    async def _ask_without_work(self, number: int, address: dict[str, str]) -> httpx.Response:
+        body = {"phone": f"138{number % 10**8:08d}", "altcha": "bm90aGluZw=="}
+        return await self._http.post(f"{VOTING}/rounds/{self._round}/codes", json=body, headers=address)
+
+
+async def load_round(platform: Platform, http: httpx.AsyncClient, round_id: str) -> None:
+    """A round of its own, from the minimal example, open for an hour."""
+    rules = (SMALL / "rules.toml").read_text("utf-8")
+    before = next(line for line in rules.splitlines() if line.startswith("id = "))
+    candidates = (SMALL / "candidates.csv").read_text("utf-8")
+    files = {"rules.toml": rules.replace(before, f'id = "{round_id}"'), "candidates.csv": candidates}
+    token = Client(platform.environment).token("platform")
+    answer = await http.post(
+        platform.urls["registry"] + f"{REGISTRY}/rounds",
+        json={"files": files, "open_for_s": 3600},
+        headers={"authorization": f"Bearer {token}"},
+    )
+    answer.raise_for_status()
+    for _ in range(200):
+        state = await http.get(f"{VOTING}/rounds/{round_id}/results")
+        if state.status_code == 200 and state.json()["state"] == "open":
+            return
+        await asyncio.sleep(0.1)
+    raise SystemExit(f"{round_id} did not open")
+
+
+async def ballots_of(platform: Platform, round_id: str) -> int:
+    connection = await asyncpg.connect(platform.environment["VOTING_DATABASE_URL"])
+    try:
+        query = "SELECT count(*) FROM ballots JOIN rounds ON number = round_number WHERE round = $1"
+        return int(await connection.fetchval(query, round_id))
+    finally:
+        await connection.close()
+
+
+async def measure(honest: int, attacks: int, addresses: int) -> dict[str, Any]:
+    """Quiet run, attacked run, and what the attack won."""
+    with tempfile.TemporaryDirectory(prefix="pingxuan-address-") as home:
+        async with Platform(home, proxy=False, database_url="", redis_url="") as platform:
+            await platform.ready()
+            limits = httpx.Limits(max_connections=HONEST_AT_ONCE + ATTACKS_AT_ONCE)
+            async with httpx.AsyncClient(
+                base_url=platform.urls["voting"], timeout=60, trust_env=False, cookies=no_cookies(), limits=limits
+            ) as http:
+                return await _both_runs(platform, http, honest, attacks, addresses)
+
+
+async def _both_runs(
+    platform: Platform, http: httpx.AsyncClient, honest: int, attacks: int, addresses: int
+) -> dict[str, Any]:
+    await load_round(platform, http, "quiet")
+    quiet = await run_honest(http, "quiet", honest)
+    await load_round(platform, http, "attacked")
+    attack = Attack(http, "attacked", addresses)
+    await attack.prepare()
+    attacking = asyncio.create_task(in_parallel(attacks, ATTACKS_AT_ONCE, attack.attempt))
+    attacked = await run_honest(http, "attacked", honest)
+    still_attacking = not attacking.done()
+    await attacking
+    won = await ballots_of(platform, "attacked") - attacked.voted - OWN_ACCOUNTS
+    return {
+        "quiet": quiet.told(),
+        "attacked": attacked.told(),
+        "attack": {"attempts": attacks, "addresses": addresses, "answers": dict(sorted(attack.answers.items()))},
+        "attack_outlasted_the_honest": still_attacking,
+        "extra_ballots_won": won,
+        "goodput_ratio": round(attacked.voted / attacked.seconds / (quiet.voted / quiet.seconds), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--honest", type=int, default=5000)
+    parser.add_argument("--attacks", type=int, default=50_000)
+    parser.add_argument("--addresses", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    found = asyncio.run(measure(options.honest, options.attacks, options.addresses))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
