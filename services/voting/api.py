@@ -236,6 +236,7 @@ class BallotRoute:
             choices=numbers,
             stratum=token.stratum,
             route=token.route,
+            station=token.station,
             device=self._devices.identify(scope["headers"]),
             address=keyed(key, "address", address, 8) if key else None,
             received_at=received_at,

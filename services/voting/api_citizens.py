@@ -14,6 +14,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from services.shared.address import bucket
 from services.shared.errors import Refusal
 from services.voting import ledger, metrics
+from services.voting.codes import SignedIn
 from services.voting.context import Context, ContextDependency
 from services.voting.devices import COOKIE
 from services.voting.identity import canonical_phone
@@ -21,6 +22,7 @@ from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt, receipt_text
 from services.voting.results import results_document
 from services.voting.rounds import FrozenRound
+from services.voting.stations.assistance import Assistance
 
 AnyRequest = Request[Any, Any, Any]
 _CACHED = "public, max-age=5, stale-while-revalidate=30"
@@ -119,7 +121,14 @@ async def post_code(
 async def post_session(
     context: ContextDependency, request: AnyRequest, round_id: FromPath[str], data: JSONBody[SessionForm]
 ) -> dict[str, Any]:
-    frozen = find(context, round_id)
+    signed_in = await open_session(context, request, find(context, round_id), data)
+    return {"token": signed_in.token, "expires_at": datetime.fromtimestamp(signed_in.expires, UTC)}
+
+
+async def open_session(
+    context: Context, request: AnyRequest, frozen: FrozenRound, data: SessionForm, assistance: Assistance | None = None
+) -> SignedIn:
+    """A proven code becomes a token; `assistance` where a helper's station asks. Raises the refusals of a session."""
     address = client_address(context, request)
     try:
         if not data.consent or data.consent != frozen.message.consent:
@@ -127,17 +136,16 @@ async def post_session(
                 Reason.CONSENT_MISSING, f"Agree to version {frozen.message.consent} of the privacy notice first."
             )
         signed_in = await context.sign_in.prove(
-            frozen, data.request, data.phone, data.code, _stratum(frozen, data), context.clock.timestamp()
+            frozen, data.request, data.phone, data.code, _stratum(frozen, data), context.clock.timestamp(), assistance
         )
     except Refusal as refusal:
         metrics.sessions_total.labels(refusal.reason.value).inc()
         raise
     await context.note_verified(frozen, address)
-    expires_at = datetime.fromtimestamp(signed_in.expires, UTC)
-    return {"token": signed_in.token, "expires_at": expires_at}
+    return signed_in
 
 
-def _stratum(frozen: FrozenRound, data: JSONBody[SessionForm]) -> str:
+def _stratum(frozen: FrozenRound, data: SessionForm) -> str:
     """The declared district, where the rules ask for one; it only splits the published counts."""
     if frozen.rules.ballot.stratum != "declared":
         return ""
@@ -156,6 +164,9 @@ async def get_own_ballot(
     token = context.tokens.verify(text.strip(), context.clock.timestamp()) if scheme.lower() == "bearer" else None
     if token is None or token.round_number != frozen.number:
         raise Refusal(Reason.BAD_TOKEN, "Sign in to this round first.")
+    if token.route == "station":
+        # A helper's device may still know this token: what was picked there is shown to nobody.
+        raise Refusal(Reason.NO_LONGER_SHOWN, "What was chosen at a station is not shown again.")
     row = await ledger.newest_ballot(context.pool, frozen.number, token.voter_key)
     if row is None:
         raise Refusal(Reason.NO_BALLOT, "No ballot of this person is recorded in this round.")

@@ -17,6 +17,7 @@ from services.voting.bundle import ballots_csv
 from services.voting.context import ContextDependency
 from services.voting.holds import DecisionForm, HoldForm
 from services.voting.reasons import Reason
+from services.voting.stations import stations
 from services.voting.tally import seal_round
 
 AnyRequest = Request[Any, Any, Any]
@@ -37,6 +38,7 @@ async def get_state(
             "turnout": await store.turnout(context.pool, frozen.number),
             "turnout_by_hour": [{"hour": row["hour"], "voters": row["voters"]} for row in hours],
             "ballots": await store.ballots_by_state(context.pool, frozen.number),
+            "stations": [msgspec.structs.asdict(each) for each in await stations.report(context.pool, frozen)],
             "sealed_at": frozen.sealed_at,
             "forgotten": frozen.forgotten,
         },

@@ -40,8 +40,10 @@ from services.voting.identity import RoundKeys
 from services.voting.ledger import LedgerWriter
 from services.voting.openapi import describe_ballots
 from services.voting.pages import pages_router
+from services.voting.reissues.api import reissues_router
 from services.voting.rounds import RoundBook, apply_round
 from services.voting.settings import Limits, VotingSettings
+from services.voting.stations.api import stations_router
 from services.voting.turnstile import Turnstile
 from services.voting.voter_token import VoterTokens
 
@@ -152,6 +154,8 @@ class Application:
             [
                 *citizens_router(with_outbox=settings.sms_provider == "outbox"),
                 staff_router,
+                reissues_router,
+                stations_router,
                 pages_router,
                 health_router("/api/voting/v1"),
             ],

@@ -47,6 +47,32 @@ INVARIANTS: dict[str, str] = {
                                       ('held', 'restored'), ('excluded', 'restored'))""",
     "nothing was decided after the seal": """
         SELECT e.id FROM ballot_events AS e JOIN rounds AS r ON r.number = e.round_number WHERE e.at > r.sealed_at""",
+    "a vote granted anew rests on a proposal of somebody else and an excluded ballot": """
+        SELECT r.round_number, r.reissue FROM reissues AS r WHERE NOT EXISTS (
+            SELECT FROM reissue_proposals AS p JOIN ballot_states AS s USING (round_number, voter_key, ballot_id)
+            WHERE p.round_number = r.round_number AND p.voter_key = r.voter_key AND p.reissue = r.reissue
+            AND p.proposed_by = r.granted_by AND r.confirmed_by <> p.proposed_by AND s.state = 'excluded')""",
+    "who votes again was granted it": """
+        SELECT b.index, b.reissue FROM ballots AS b WHERE b.reissue > 0 AND NOT EXISTS (
+            SELECT FROM reissues AS r
+            WHERE (r.round_number, r.voter_key, r.reissue) = (b.round_number, b.voter_key, b.reissue))""",
+    "whoever was granted a vote anew counts once": """
+        SELECT b.round_number, b.period, count(*) FROM ballots AS b LEFT JOIN ballot_states AS s
+            USING (round_number, voter_key, ballot_id)
+        WHERE (b.round_number, b.voter_key) IN (SELECT round_number, voter_key FROM reissues)
+            AND s.state IS DISTINCT FROM 'excluded'
+        GROUP BY b.round_number, b.voter_key, b.period HAVING count(*) > 1""",
+    "no vote was granted anew after the seal": """
+        SELECT g.round_number, g.reissue FROM reissues AS g JOIN rounds AS r ON r.number = g.round_number
+        WHERE g.granted_at > r.sealed_at""",
+    "an assisted ballot comes from a station of its round": """
+        SELECT b.index, b.station FROM ballots AS b LEFT JOIN stations AS s
+            ON s.station = b.station AND s.round_number = b.round_number
+        WHERE b.station IS NOT NULL AND s.station IS NULL""",
+    "a station has no more ballots than people were signed in there": """
+        SELECT b.station, count(*) AS ballots FROM ballots AS b WHERE b.station IS NOT NULL AND b.period = 0
+        GROUP BY b.station
+        HAVING count(*) > (SELECT count(*) FROM station_sessions AS w WHERE w.station = b.station)""",
     "outbox numbers are dense": """
         SELECT stream FROM outbox WHERE n IS NOT NULL GROUP BY stream HAVING max(n) <> count(*) OR min(n) <> 1""",
 }

@@ -23,6 +23,7 @@ from services.voting.identity import RoundKeys, canonical_phone, keyed
 from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound
 from services.voting.settings import VotingSettings
+from services.voting.stations.assistance import Assistance
 from services.voting.voter_token import VoterToken, VoterTokens
 
 
@@ -111,21 +112,27 @@ class SignIn:
         return CodeAsked(request, lifetime_s, self._settings.code_resend_s)
 
     async def prove(
-        self, frozen: FrozenRound, request: UUID, phone: str, code: str, stratum: str, now_s: float
-    ) -> SignedIn:
+        self, frozen: FrozenRound, request: UUID, phone: str, code: str, stratum: str, now_s: float,
+        assistance: Assistance | None = None,
+    ) -> SignedIn:  # fmt: skip
         """Exchange a code for a token; raises Refusal bad_phone, wrong_code, code_expired
-        or too_many_attempts (all tries of this request are used)."""
+        or too_many_attempts (all tries of this request are used, or the helper's of this hour)."""
         number = self._phone(phone)
         key = self._identity_key(frozen)
         # A wrong try must be counted even though it ends in a refusal: the refusal is raised after the commit.
         async with transaction(self._pool) as connection:
+            if assistance is not None:
+                await assistance.admit(connection)
             refusal = await self._try_code(connection, frozen, request, keyed(key, "code", number), code)
             voter_key = keyed(key, "phone", number)
             reissue = 0 if refusal else await store.newest_reissue(connection, frozen.number, voter_key)
+            if assistance is not None and refusal is None:
+                await assistance.note(connection)
         if refusal is not None:
             raise refusal
-        expires = int(now_s) + self._settings.token_lifetime_s
-        token = VoterToken(frozen.number, voter_key, reissue, "sms", stratum, expires)
+        expires = int(now_s) + (assistance.token_lifetime_s if assistance else self._settings.token_lifetime_s)
+        route, station = ("station", assistance.station) if assistance else ("sms", None)
+        token = VoterToken(frozen.number, voter_key, reissue, route, stratum, expires, station)
         metrics.sessions_total.labels("signed_in").inc()
         return SignedIn(self._tokens.sign(token), expires)
 

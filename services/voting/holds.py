@@ -21,6 +21,7 @@ from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt
+from services.voting.reissues import store as reissue_store
 from services.voting.rounds import FrozenRound
 from services.voting.tally import LOCK_CLASS
 
@@ -101,9 +102,9 @@ async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm)
     if not form.evidence.strip():
         raise Refusal(Reason.BAD_HOLD, "Say in `evidence` what was seen; it is kept for ever.")
     async with transaction(pool) as connection:
-        await _lock_open(connection, frozen)
+        await lock_open(connection, frozen)
         keys = await _find(connection, frozen, form)
-        await _require_no_interest(connection, frozen, staff, keys)
+        await require_no_interest(connection, frozen, staff, keys)
         await _require_states(connection, frozen, keys, {"recorded", "restored"})
         row = await connection.fetchrow(
             "INSERT INTO holds (hold, round_number, reason, evidence, proposed_by) VALUES ($1, $2, $3, $4, $5)"
@@ -116,9 +117,7 @@ async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm)
         )
         assert row is not None
         await _append(connection, frozen, keys, "held", form.reason, row["hold"])
-    return HoldView(
-        row["hold"], form.reason, form.evidence, len(keys), staff.username, row["proposed_at"], "held"
-    )
+    return HoldView(row["hold"], form.reason, form.evidence, len(keys), staff.username, row["proposed_at"], "held")
 
 
 async def decide(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID, form: DecisionForm) -> None:
@@ -126,12 +125,14 @@ async def decide(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID, form
     if not form.reason.strip():
         raise Refusal(Reason.BAD_HOLD, "A decision needs a reason.")
     async with transaction(pool) as connection:
-        await _lock_open(connection, frozen)
+        await lock_open(connection, frozen)
         keys, state, _ = await _load(connection, frozen, hold)
-        await _require_no_interest(connection, frozen, staff, keys)
+        await require_no_interest(connection, frozen, staff, keys)
         allowed = {"held"} if form.decision is Decision.EXCLUDE else {"held", "excluded"}
         if state not in allowed:
             raise Refusal(Reason.BAD_TRANSITION, f"A hold that is {state} cannot be decided as {form.decision}.")
+        if form.decision is Decision.RESTORE:
+            await _require_not_reissued(connection, frozen, keys)
         try:
             await connection.execute(
                 "INSERT INTO hold_decisions (hold, decision, reason, decided_by) VALUES ($1, $2, $3, $4)",
@@ -147,9 +148,9 @@ async def decide(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID, form
 async def confirm(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID) -> str:
     """Second signature: the decision takes effect. Returns the new state."""
     async with transaction(pool) as connection:
-        await _lock_open(connection, frozen)
+        await lock_open(connection, frozen)
         keys, _, reason = await _load(connection, frozen, hold)
-        await _require_no_interest(connection, frozen, staff, keys)
+        await require_no_interest(connection, frozen, staff, keys)
         row = await connection.fetchrow(
             "SELECT id, decision, decided_by FROM hold_decisions WHERE hold = $1 AND confirmed_at IS NULL FOR UPDATE",
             hold,
@@ -171,6 +172,8 @@ async def _take_effect(
         confirmed_by,
     )
     state = "excluded" if decision["decision"] == Decision.EXCLUDE else "restored"
+    if state == "restored":
+        await _require_not_reissued(connection, frozen, keys)
     await _append(connection, frozen, keys, state, reason, hold)
     return state
 
@@ -211,7 +214,7 @@ async def restore_overdue(pool: Pool, frozen: FrozenRound, today: date) -> int:
 
 async def _restore_by_rules(pool: Pool, frozen: FrozenRound, hold: UUID) -> int:
     async with transaction(pool) as connection:
-        await _lock_open(connection, frozen)
+        await lock_open(connection, frozen)
         keys, state, reason = await _load(connection, frozen, hold)
         if state != "held":
             return 0
@@ -230,8 +233,8 @@ async def _restore_by_rules(pool: Pool, frozen: FrozenRound, hold: UUID) -> int:
     return 1
 
 
-async def _lock_open(connection: Connection, frozen: FrozenRound) -> None:
-    """Decisions and sealing exclude each other; after the seal nothing changes."""
+async def lock_open(connection: Connection, frozen: FrozenRound) -> None:
+    """Decisions, extensions and sealing exclude each other; after the seal nothing changes."""
     await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS + 1, frozen.number)
     if await connection.fetchval("SELECT sealed_at FROM rounds WHERE number = $1", frozen.number) is not None:
         raise Refusal(Reason.ALREADY_SEALED, "The tally is sealed; a change now is a recomputation by objection.")
@@ -250,7 +253,7 @@ async def _find(connection: Connection, frozen: FrozenRound, form: HoldForm) -> 
 
 async def _named(connection: Connection, frozen: FrozenRound, form: HoldForm) -> list[asyncpg.Record]:
     receipts = [raw for text in form.ballots if (raw := parse_receipt(text)) is not None]
-    identifiers = [found for text in form.ballots if (found := _uuid(text)) is not None]
+    identifiers = [found for text in form.ballots if (found := parse_ballot_id(text)) is not None]
     rows = await connection.fetch(
         "SELECT voter_key, ballot_id FROM ballots WHERE round_number = $1"
         " AND (receipt = ANY($2::bytea[]) OR ballot_id = ANY($3::uuid[]))",
@@ -263,7 +266,8 @@ async def _named(connection: Connection, frozen: FrozenRound, form: HoldForm) ->
     return rows
 
 
-def _uuid(text: str) -> UUID | None:
+def parse_ballot_id(text: str) -> UUID | None:
+    """The ballot id, or None when `text` is none."""
     try:
         return UUID(text)
     except ValueError:
@@ -304,7 +308,7 @@ async def _load(connection: Connection, frozen: FrozenRound, hold: UUID) -> tupl
     return [Key(row["voter_key"], row["ballot_id"]) for row in rows], rows[0]["state"], rows[0]["reason"]
 
 
-async def _require_no_interest(connection: Connection, frozen: FrozenRound, staff: Staff, keys: Sequence[Key]) -> None:
+async def require_no_interest(connection: Connection, frozen: FrozenRound, staff: Staff, keys: Sequence[Key]) -> None:
     """Refuse who belongs to a unit or channel that one of the ballots chose."""
     if not staff.unit and not staff.channel:
         return
@@ -318,6 +322,13 @@ async def _require_no_interest(connection: Connection, frozen: FrozenRound, staf
     cards = [frozen.by_number[row["number"]] for row in rows]
     if any(card.unit == staff.unit or card.channel == staff.channel for card in cards):
         raise Refusal(Reason.CONFLICT_OF_INTEREST, "These ballots concern your own unit or channel.")
+
+
+async def _require_not_reissued(connection: Connection, frozen: FrozenRound, keys: Sequence[Key]) -> None:
+    """A voter who was granted a vote anew would count twice if the excluded ballot came back."""
+    voter_keys, ballot_ids = [key.voter_key for key in keys], [key.ballot_id for key in keys]
+    if await reissue_store.any_granted(connection, frozen.number, voter_keys, ballot_ids):
+        raise Refusal(Reason.BAD_TRANSITION, "A voter of these ballots was granted a vote anew; they stay excluded.")
 
 
 async def _require_states(connection: Connection, frozen: FrozenRound, keys: Sequence[Key], allowed: set[str]) -> None:

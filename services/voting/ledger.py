@@ -23,7 +23,7 @@ _SHARD = b"\0"
 _RECORD = """
 SELECT place, fresh, ballot_id, choices, receipt, recorded_at, index FROM record_ballots(
     $1::int[], $2::bytea[], $3::int[], $4::smallint[], $5::uuid[], $6::text[], $7::bytea[], $8::bytea[],
-    $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::timestamptz[], $14::boolean[])
+    $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::timestamptz[], $14::boolean[], $15::int[])
 """
 
 
@@ -42,6 +42,7 @@ class Entry(msgspec.Struct):
     address: bytes | None
     received_at: datetime
     lookup: bool = False
+    station: int | None = None
 
     @property
     def key(self) -> tuple[int, bytes, bytes]:
@@ -104,6 +105,7 @@ class LedgerWriter:
             [entry.address for entry in entries],
             [entry.received_at for entry in entries],
             [entry.lookup for entry in entries],
+            [entry.station for entry in entries],
             timeout=self._timeout_s,
         )
         return found

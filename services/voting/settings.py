@@ -47,6 +47,12 @@ class VotingSettings(ServiceSettings, frozen=True, kw_only=True):
         int, Doc(description="Codes per minute over everybody; beyond it: 503 codes_paused (spend breaker).", ge=1)
     ] = 60_000
     wrong_codes_max: Annotated[int, Doc(description="Wrong tries per request.", ge=1, le=20)] = 5
+    station_ballots_per_hour: Annotated[
+        int, Doc(description="People whom one helper may sign in at stations within an hour.", ge=1)
+    ] = 40
+    station_token_lifetime_s: Annotated[
+        int, Doc(description="How long somebody signed in at a station may take to vote.", ge=60)
+    ] = 600
     challenge_lifetime_s: Annotated[int, Doc(description="How long a challenge may be solved.", ge=30)] = 600
     challenge_cost: Annotated[int, Doc(description="PBKDF2 iterations per try of a challenge.", ge=1)] = 1000
     challenge_tries_max: Annotated[int, Doc(description="Tries a challenge takes at most.", ge=2)] = 400

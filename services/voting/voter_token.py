@@ -13,7 +13,9 @@ import struct
 import msgspec
 
 _FORM = struct.Struct(">BiiHB16s")  # version, round number, expires, reissue, route, voter key
-_VERSION = 1
+# Tokens of a station carry its number behind the fixed part; all others keep the form that older workers read.
+_STATION = struct.Struct(">i")
+_VERSION, _VERSION_STATION = 1, 2
 _MAC_BYTES = 16
 ROUTES = ("sms", "voice", "station")
 
@@ -27,6 +29,7 @@ class VoterToken(msgspec.Struct, frozen=True):
     route: str
     stratum: str
     expires: int
+    station: int | None = None
 
 
 class VoterTokens:
@@ -36,12 +39,15 @@ class VoterTokens:
         self._key = key
 
     def sign(self, token: VoterToken) -> str:
-        payload = (
-            _FORM.pack(
-                _VERSION, token.round_number, token.expires, token.reissue, ROUTES.index(token.route), token.voter_key
-            )
-            + token.stratum.encode()
-        )
+        version, station = _VERSION, b""
+        if token.station is not None:
+            version, station = _VERSION_STATION, _STATION.pack(token.station)
+        route = ROUTES.index(token.route)
+        payload = b"".join((
+            _FORM.pack(version, token.round_number, token.expires, token.reissue, route, token.voter_key),
+            station,
+            token.stratum.encode(),
+        ))  # fmt: skip
         mac = hmac.digest(self._key, payload, "sha256")[:_MAC_BYTES]
         return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
 
@@ -57,6 +63,12 @@ class VoterTokens:
         if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256")[:_MAC_BYTES], mac):
             return None
         version, number, expires, reissue, route, voter_key = _FORM.unpack_from(payload)
-        if version != _VERSION or expires <= now_s:
+        if expires <= now_s:
             return None
-        return VoterToken(number, voter_key, reissue, ROUTES[route], payload[_FORM.size :].decode(), expires)
+        rest, station = payload[_FORM.size :], None
+        if version == _VERSION_STATION:
+            (station,) = _STATION.unpack_from(rest)
+            rest = rest[_STATION.size :]
+        elif version != _VERSION:
+            return None
+        return VoterToken(number, voter_key, reissue, ROUTES[route], rest.decode(), expires, station)

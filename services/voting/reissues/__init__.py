@@ -1,0 +1,1 @@
+"""Votes granted anew after an exclusion: "somebody voted as me"."""
