@@ -184,7 +184,7 @@ async def close_and_seal(path: Walk) -> None:
 
 async def publish(path: Walk) -> None:
     out = str(path.folder / "early.zip")
-    await path.bad("(", "export", ROUND, "--out", out)
+    await path.bad("nothing is published in this round yet", "export", ROUND, "--out", out)
     await path.bad("two different people", "rounds", "publish", ROUND, "wang", "wang")
     await path.bad("no administrator", "rounds", "publish", ROUND, "wang", "expert1")
     assert "published: ranking 1, list 1" in await path.good("rounds", "publish", ROUND, *ADMINISTRATORS)
