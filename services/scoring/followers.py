@@ -24,7 +24,7 @@ def tally_applier(key: bytes) -> Callable[[Connection, Message], Awaitable[None]
 
     async def apply_tally(connection: Connection, message: Message) -> None:
         assert isinstance(message, TallyMessage)
-        open_tally(key, message.round, message.sealed)
+        open_tally(key, message.round, message.sealed, message.digest)
         if await store.put_tally(connection, message):
             metrics.scoring_tallies_total.inc()
 

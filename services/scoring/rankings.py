@@ -25,7 +25,7 @@ from services.scoring.results import ranking_body
 from services.scoring.rounds import Round
 from services.shared import outbox
 from services.shared.errors import Refusal
-from services.shared.keys import unseal
+from services.shared.keys import SealBroken, unseal
 from services.shared.messages import SCORING_RANKINGS, RankingMessage, TallyContent
 from services.shared.postgres import Connection, transaction
 from services.shared.ranking.errors import InputError
@@ -45,9 +45,12 @@ class _Inputs:
     digest: str
 
 
-def open_tally(key: bytes, round_id: str, sealed: bytes) -> TallyContent:
-    """The counts inside a sealed tally; raises SealBroken when the key or the content is not the right one."""
-    return msgspec.json.decode(unseal(key, sealed, round_id.encode()), type=TallyContent)
+def open_tally(key: bytes, round_id: str, sealed: bytes, digest: str) -> TallyContent:
+    """The counts inside a sealed tally; raises SealBroken when key, content or digest do not belong together."""
+    plain = unseal(key, sealed, round_id.encode())
+    if hashlib.sha256(plain).hexdigest() != digest:
+        raise SealBroken("the tally's content is not the one its digest names")
+    return msgspec.json.decode(plain, type=TallyContent)
 
 
 async def propose(desk: Desk, round_id: str, administrator: Staff) -> Ranking:
@@ -95,7 +98,7 @@ async def _gather(desk: Desk, connection: Connection, round_id: str, now: dateti
     tally = await store.newest_tally(connection, round_id)
     if tally is None and found.rules.combination.votes > 0:
         raise Refusal(Reason.TALLY_MISSING, "Voting has not handed over its sealed tally; seal the votes first.")
-    content = None if tally is None else open_tally(desk.keys.tallies, round_id, tally.sealed)
+    content = None if tally is None else open_tally(desk.keys.tallies, round_id, tally.sealed, tally.digest)
     standing = {card.candidate for card in found.standing}
     sheets = [
         sheet

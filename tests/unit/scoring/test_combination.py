@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,11 @@ import pytest
 
 from services.scoring.bundles import bundle_zip
 from services.scoring.combination import combine, input_files, inputs_digest, pseudonym, sheets_digest
+from services.scoring.rankings import open_tally
 from services.scoring.records import Ranking, Sheet, SheetState
 from services.scoring.results import public_body, ranking_body
 from services.scoring.rounds import Round, read_round
+from services.shared.keys import SealBroken, seal
 from services.shared.messages import ExclusionCount, RoundEvent, TallyContent, VoteCount, encode
 from services.shared.ranking.bundle import rank_bundle, read_bundle
 from services.shared.ranking.ranking import ranking_csv
@@ -163,3 +166,12 @@ def test_without_sheets_the_experts_side_is_given_only_if_it_weighs(experts: str
     text = RULES.format(experts="", more="").replace('experts = "0.5"', f'experts = "{experts}"')
     round_ = read_round(encode(round_message(text, count=2)))
     assert ("scores.csv" in input_files(round_, TALLY, [], KEY)) is given
+
+
+def test_a_tally_opens_only_with_its_key_its_round_and_its_digest() -> None:
+    plain = msgspec.json.encode(TALLY)
+    digest, sealed = sha256(plain).hexdigest(), seal(KEY, plain, b"small")
+    assert open_tally(KEY, "small", sealed, digest) == TALLY
+    for key, round_id, named in ((bytes([1]) * 32, "small", digest), (KEY, "other", digest), (KEY, "small", "0" * 64)):
+        with pytest.raises(SealBroken):
+            open_tally(key, round_id, sealed, named)
