@@ -17,7 +17,7 @@ from services.voting import ledger, metrics
 from services.voting.codes import SignedIn
 from services.voting.context import Context, ContextDependency
 from services.voting.devices import COOKIE
-from services.voting.identity import canonical_phone
+from services.voting.identity.people import Typed
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt, receipt_text
 from services.voting.results import results_document
@@ -37,6 +37,8 @@ class CodeForm(msgspec.Struct):
 
 
 class SessionForm(msgspec.Struct):
+    """`consent_id` is the separate consent for the ID; `adult` declares the voter's age."""
+
     request: UUID
     phone: str
     code: str
@@ -44,6 +46,8 @@ class SessionForm(msgspec.Struct):
     national_id: str = ""
     name: str = ""
     district: str = ""
+    consent_id: str = ""
+    adult: bool | None = None
 
 
 class OutboxForm(msgspec.Struct):
@@ -61,6 +65,12 @@ def find(context: Context, round_id: str) -> FrozenRound:
 def client_address(context: Context, request: AnyRequest) -> str:
     peer = request.client.host if request.client else ""
     return bucket(context.addresses.client(peer, request.scope["headers"]))
+
+
+def code_source(context: Context, request: AnyRequest) -> str:
+    """Whom pauses between codes concern: the device where it shows its cookie, else the address."""
+    device = context.devices.identify(request.scope["headers"])
+    return f"device {device.hex()}" if device else f"address {client_address(context, request)}"
 
 
 def with_device(context: Context, request: AnyRequest) -> list[Cookie]:
@@ -110,7 +120,7 @@ async def post_code(
     if data.route not in ("sms", "voice"):
         raise Refusal(Reason.BAD_FORM, "route is sms or voice.")
     try:
-        asked = await context.sign_in.ask(frozen, data.phone, data.altcha, data.route, client_address(context, request))
+        asked = await context.sign_in.ask(frozen, data.phone, data.altcha, data.route, code_source(context, request))
     except Refusal as refusal:
         metrics.codes_total.labels(refusal.reason.value).inc()
         raise
@@ -131,13 +141,11 @@ async def open_session(
     """A proven code becomes a token; `assistance` where a helper's station asks. Raises the refusals of a session."""
     address = client_address(context, request)
     try:
-        if not data.consent or data.consent != frozen.message.consent:
-            raise Refusal(
-                Reason.CONSENT_MISSING, f"Agree to version {frozen.message.consent} of the privacy notice first."
-            )
+        check_consent(frozen, data.consent)
         signed_in = await context.sign_in.prove(
-            frozen, data.request, data.phone, data.code, _stratum(frozen, data), context.clock.timestamp(), assistance
-        )
+            frozen, data.request, data.phone, data.code, stratum_of(frozen, data.district), context.clock.timestamp(),
+            assistance, Typed(data.national_id, data.name, data.consent_id, data.adult),
+        )  # fmt: skip
     except Refusal as refusal:
         metrics.sessions_total.labels(refusal.reason.value).inc()
         raise
@@ -145,11 +153,17 @@ async def open_session(
     return signed_in
 
 
-def _stratum(frozen: FrozenRound, data: SessionForm) -> str:
+def check_consent(frozen: FrozenRound, consent: str) -> None:
+    """Raises Refusal consent_missing unless the present privacy notice was agreed to."""
+    if not consent or consent != frozen.message.consent:
+        raise Refusal(Reason.CONSENT_MISSING, f"Agree to version {frozen.message.consent} of the privacy notice first.")
+
+
+def stratum_of(frozen: FrozenRound, declared: str) -> str:
     """The declared district, where the rules ask for one; it only splits the published counts."""
     if frozen.rules.ballot.stratum != "declared":
         return ""
-    district = " ".join(data.district.split())
+    district = " ".join(declared.split())
     if len(district) > 40:
         raise Refusal(Reason.BAD_FORM, "district has at most 40 characters.")
     return district
@@ -206,10 +220,8 @@ async def get_results(context: ContextDependency, request: AnyRequest, round_id:
 
 @post("/dev/outbox", status_code=200, summary="Codes sent, on the embedded platform only")
 async def post_dev_outbox(context: ContextDependency, data: JSONBody[OutboxForm]) -> list[dict[str, Any]]:
-    number = canonical_phone(data.phone)
-    if number is None:
-        raise Refusal(Reason.BAD_PHONE, "Enter a mainland mobile number of 11 digits.")
-    return await context.outbox_provider.sent(context.pool, number)
+    assert context.outbox_provider is not None
+    return await context.outbox_provider.sent(context.sign_in.people.phone(data.phone))
 
 
 ROUTES = [get_round, get_challenge, post_code, post_session, get_own_ballot, get_receipt, get_results]

@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 
 from services.shared.address import Addresses
 from services.shared.clock import Clock
-from services.shared.errors import ConfigurationError
 from services.shared.health import Health, health_router
 from services.shared.keys import derive
 from services.shared.loops import ElectedLoops, Loop, Loops
@@ -27,16 +26,19 @@ from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
 from services.shared.tokens import StaffVerifier
 from services.shared.web import Edge, create_app
-from services.voting import holds, ledger, metrics, store, tally
+from services.voting import codes_store, holds, ledger, metrics, store, tally
 from services.voting.admission import Admission
 from services.voting.api import BallotRoute
 from services.voting.api_citizens import citizens_router
 from services.voting.api_staff import staff_router
 from services.voting.challenges import Challenges
-from services.voting.codes import OutboxProvider, SignIn
+from services.voting.codes import SignIn
 from services.voting.context import Context
+from services.voting.delivery import store as delivery_store
+from services.voting.delivery.compose import make_courier, outbox_of
 from services.voting.devices import Devices
 from services.voting.identity import RoundKeys
+from services.voting.identity.compose import make_people
 from services.voting.ledger import LedgerWriter
 from services.voting.openapi import describe_ballots
 from services.voting.pages import pages_router
@@ -53,16 +55,13 @@ _LEADER_LOCK = 0x70780101
 
 def _context(settings: VotingSettings, pool: Pool, redis: Redis) -> Context:
     master = read_secret(settings.master_secret_file, "VOTING_MASTER_SECRET_FILE")
-    if settings.sms_provider != "outbox":
-        raise ConfigurationError("SMS_PROVIDER must name a provider; known are: outbox (embedded platform only)")
-    if settings.platform_mode != "embedded":
-        raise ConfigurationError("SMS_PROVIDER=outbox shows codes to everybody: it is refused outside `pingxuan up`")
     keys, tokens = RoundKeys(settings.round_keys_dir, master), VoterTokens(derive(master, "voter-tokens"))
     challenges = Challenges(
         derive(master, "challenges"), cost=settings.challenge_cost, tries_max=settings.challenge_tries_max,
         lifetime_s=settings.challenge_lifetime_s,
     )  # fmt: skip
-    provider = OutboxProvider(derive(master, "outbox-provider"))
+    courier = make_courier(settings, pool, derive(master, "outbox-provider"))
+    people = make_people(settings, keys)
     verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
     return Context(
         settings=settings,
@@ -75,8 +74,9 @@ def _context(settings: VotingSettings, pool: Pool, redis: Redis) -> Context:
         devices=Devices(derive(master, "device-cookies")),
         addresses=Addresses(settings.trusted_proxies),
         turnstile=_turnstile(settings, redis),
-        sign_in=SignIn(pool, settings, keys, challenges, provider, tokens, derive(master, "sign-in")),
-        outbox_provider=provider,
+        sign_in=SignIn(pool, settings, people, challenges, courier, tokens, derive(master, "sign-in")),
+        courier=courier,
+        outbox_provider=outbox_of(courier),
         door=StaffDoor(pool, verifier, settings.staff_lag_max_s),
         tally_key=derive(read_secret(settings.tally_key_file, "TALLY_KEY_FILE"), "tallies"),
         bundle_secret=derive(master, "published-bundle"),
@@ -123,7 +123,8 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
         Loop("seal due tallies", lambda: tally.seal_due_once(pool, rounds, context.tally_key, context.clock.now()), 1),
         Loop("restore overdue holds", restore_overdue, 30),
         Loop("watch holds", watch_holds, 5),
-        Loop("sweep", lambda: store.sweep(pool), 60),
+        Loop("sweep", lambda: codes_store.sweep(pool), 60),
+        Loop("give up lost deliveries", lambda: delivery_store.give_up_lost(pool, 60), 15),
     ]
 
 
@@ -188,6 +189,8 @@ class Application:
             stack.push_async_callback(fast.aclose)
             stack.push_async_callback(slow.aclose)
             context = self.context = _context(settings, pool, fast)
+            stack.push_async_callback(context.courier.close)
+            stack.push_async_callback(context.sign_in.people.close)
             admission = await stack.enter_async_context(_admission(settings, context.turnstile))
             election = Election(settings.database_url, _LEADER_LOCK, "voting-leader")
             loops = await stack.enter_async_context(ElectedLoops(election, _elected_loops(context, slow)))

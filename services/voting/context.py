@@ -11,7 +11,9 @@ from services.shared.clock import Clock
 from services.shared.postgres import Pool
 from services.shared.staff import StaffDoor
 from services.voting.challenges import Challenges
-from services.voting.codes import OutboxProvider, SignIn
+from services.voting.codes import SignIn
+from services.voting.delivery.courier import Courier
+from services.voting.delivery.outbox import OutboxProvider
 from services.voting.devices import Devices
 from services.voting.identity import RoundKeys, keyed
 from services.voting.rounds import FrozenRound, Phase, RoundBook
@@ -35,7 +37,8 @@ class Context:
     addresses: Addresses
     turnstile: Turnstile
     sign_in: SignIn
-    outbox_provider: OutboxProvider
+    courier: Courier
+    outbox_provider: OutboxProvider | None
     door: StaffDoor
     tally_key: bytes
     bundle_secret: bytes

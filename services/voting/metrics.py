@@ -24,6 +24,17 @@ turnstile_local_total = Counter("turnstile_local_total", "Ballots decided by in-
 turnstile_available = Gauge("turnstile_available", "1 while Valkey answers in time.")
 codes_total = Counter("codes_total", "Codes asked for, by outcome: sent or the refusal's word.", ["outcome"])
 sessions_total = Counter("sessions_total", "Sign-ins, by outcome: signed_in or the refusal's word.", ["outcome"])
+codes_harder_total = Counter("codes_harder_total", "Requests for a code that were asked for more work.")
+code_deliveries_total = Counter(
+    "code_deliveries_total", "Codes handed to a provider, by outcome: accepted or the failure's word.",
+    ["provider", "outcome"],
+)  # fmt: skip
+delivery_reports_total = Counter(
+    "delivery_reports_total", "Delivery reports taken up: each told something new.", ["provider"]
+)
+identity_verifications_total = Counter(
+    "identity_verifications_total", "IDs verified, by the provider's verdict.", ["verdict"]
+)
 challenges_total = Counter("challenges_total", "Challenges handed out.")
 held_ballots = Gauge("held_ballots", "Ballots held and not yet decided, over all open rounds.")
 ballots_counted_total = Counter("ballots_counted_total", "Ledger rows taken up by the tally follower.")

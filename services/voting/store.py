@@ -1,4 +1,4 @@
-"""SQL of everything but the ledger and the holds: codes, challenges, results.
+"""SQL of challenges, reissues and results; the ledger, codes, holds and stations have files of their own.
 
 Each function is one statement or one short transaction; callers decide what an answer means.
 """
@@ -6,21 +6,10 @@ Each function is one statement or one short transaction; callers decide what an 
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from services.shared.postgres import Connection, Pool
-
-
-class CodeUse(msgspec.Struct, frozen=True):
-    """A code request as it was when a try was made; `wrong_tries` before this try."""
-
-    code_mac: bytes
-    wrong_tries: int
-    expired: bool
-    used: bool
 
 
 async def use_challenge(pool: Pool, nonce: str, lifetime_s: int) -> bool:
@@ -34,62 +23,6 @@ async def use_challenge(pool: Pool, nonce: str, lifetime_s: int) -> bool:
     return used.endswith(" 1")
 
 
-async def recent_codes(pool: Pool, round_number: int, phone_key: bytes, address_key: bytes) -> tuple[int, float]:
-    """(codes in the last hour for this number from this address, seconds since the newest of them)."""
-    row = await pool.fetchrow(
-        "SELECT count(*) AS count,"
-        " coalesce(extract(epoch FROM clock_timestamp() - max(created_at)), 1e9)::float8 AS newest_s"
-        " FROM code_requests WHERE round_number = $1 AND phone_key = $2 AND address_key = $3"
-        " AND created_at > clock_timestamp() - interval '1 hour'",
-        round_number,
-        phone_key,
-        address_key,
-    )
-    assert row is not None
-    return row["count"], row["newest_s"]
-
-
-async def codes_in_last_minute(pool: Pool) -> int:
-    """Codes sent to everybody, for the spend breaker."""
-    count: int = await pool.fetchval(
-        "SELECT count(*) FROM code_requests WHERE created_at > clock_timestamp() - interval '1 minute'"
-    )
-    return count
-
-
-async def add_code_request(
-    connection: Connection, request: UUID, round_number: int, phone_key: bytes, address_key: bytes, code_mac: bytes,
-    lifetime_s: int,
-) -> None:  # fmt: skip
-    await connection.execute(
-        "INSERT INTO code_requests (request, round_number, phone_key, address_key, code_mac, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 second')",
-        request,
-        round_number,
-        phone_key,
-        address_key,
-        code_mac,
-        lifetime_s,
-    )
-
-
-async def find_code(connection: Connection, request: UUID, round_number: int, phone_key: bytes) -> CodeUse | None:
-    """The request's code, locked until the end of the transaction so that tries are counted one by one."""
-    row = await connection.fetchrow(
-        "SELECT code_mac, wrong_tries, expires_at <= clock_timestamp() AS expired, used_at IS NOT NULL AS used"
-        " FROM code_requests WHERE request = $1 AND round_number = $2 AND phone_key = $3 FOR UPDATE",
-        request,
-        round_number,
-        phone_key,
-    )
-    return None if row is None else CodeUse(row["code_mac"], row["wrong_tries"], row["expired"], row["used"])
-
-
-async def note_try(connection: Connection, request: UUID, *, right: bool) -> None:
-    column = "used_at = clock_timestamp()" if right else "wrong_tries = wrong_tries + 1"
-    await connection.execute(f"UPDATE code_requests SET {column} WHERE request = $1", request)  # noqa: S608 - no input
-
-
 async def newest_reissue(connection: Connection, round_number: int, voter_key: bytes) -> int:
     """How many votes this voter was granted anew."""
     found: int = await connection.fetchval(
@@ -98,18 +31,6 @@ async def newest_reissue(connection: Connection, round_number: int, voter_key: b
         voter_key,
     )
     return found
-
-
-async def sweep(pool: Pool) -> int:
-    """Remove spent challenges, and code hashes a day past their time."""
-    removed = 0
-    for statement in (
-        "DELETE FROM used_challenges WHERE expires_at < clock_timestamp()",
-        "DELETE FROM code_requests WHERE expires_at < clock_timestamp() - interval '1 day'",
-        "DELETE FROM dev_outbox WHERE sent_at < clock_timestamp() - interval '1 day'",
-    ):
-        removed += int((await pool.execute(statement)).split()[-1])
-    return removed
 
 
 async def turnout(pool: Pool, round_number: int) -> int:

@@ -17,7 +17,7 @@ _FORM = struct.Struct(">BiiHB16s")  # version, round number, expires, reissue, r
 _STATION = struct.Struct(">i")
 _VERSION, _VERSION_STATION = 1, 2
 _MAC_BYTES = 16
-ROUTES = ("sms", "voice", "station")
+ROUTES = ("sms", "voice", "station", "wechat", "oidc")
 
 
 class VoterToken(msgspec.Struct, frozen=True):
