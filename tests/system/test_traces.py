@@ -1,0 +1,256 @@
+"""What leaks: before publication nobody is told a candidate's count, and no person leaves a trace anywhere.
+
+Runs after the faults, so that what crashes and retries wrote is searched too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from services.cli.people import REGISTRY, SCORING, VOTING, Member
+from tests.support.waiting import wait_until
+from tests.system.town import SERVICES, Town
+
+ROUND, PASSWORD = "secret", "a-canary-password-4711"
+MANY = 137
+PAGES = ("/", "/rounds", f"/rounds/{ROUND}", "/results", f"/results/{ROUND}", "/notices", f"/notices/{ROUND}",
+         "/expert", "/sign-in", "/admin")  # fmt: skip
+_LINK = re.compile(r'(?:href|src|action)="(/[^"#]*)"')
+
+
+def tells(text: str, number: int) -> bool:
+    """The number as a word of its own, not as part of a digest or a time."""
+    return re.search(rf"(?<![\w.:/+-]){number}(?:\.0)?(?![\w:/+-]|\.\d)", text) is not None
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def loaded() -> set[str]:
+    return set()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def voted(town: Town, loaded: set[str]) -> AsyncIterator[Town]:
+    """An open round in which one candidate has a number of votes that stands out."""
+    if not loaded:
+        await town.load_round(ROUND, open_for_s=600, grace_s=1)
+        form = {"username": "watcher", "name": "专家", "roles": ["expert"], "password": PASSWORD}
+        assert (await town.operate("POST", f"{REGISTRY}/staff", form)).status_code == 201
+        await town.vote(ROUND, ["c1"], MANY)
+        await town.vote(ROUND, ["c2"], 20)
+        loaded.add(ROUND)
+    await turnout(town, 157)
+    yield town
+
+
+async def turnout(town: Town, at_least: int) -> None:
+    async def counted() -> bool:
+        answer = (await town.http.get(f"{VOTING}/rounds/{ROUND}/results")).json()
+        return bool(answer["turnout"] >= at_least)
+
+    await wait_until(counted, 20, "the ballots are counted")
+
+
+async def public_answers(town: Town, receipt: str) -> AsyncIterator[tuple[str, str]]:
+    """(where, text) of every page and of every GET call of the three services, as the public and as an expert."""
+    expert = Member(town.http, "watcher", PASSWORD)
+    await expert.sign_in()
+    for path in await calls(town, receipt):
+        yield path, (await town.http.get(path)).text
+        yield f"{path} as expert", (await expert.call("GET", path)).text
+    waiting, seen = [*PAGES, f"/receipts/{receipt}"], set[str]()
+    while waiting and len(seen) < 80:
+        path = waiting.pop()
+        if path in seen or path.startswith("/static"):
+            continue
+        seen.add(path)
+        answer = await town.http.get(path, headers={"accept": "text/html"})
+        yield path, answer.text
+        waiting += _LINK.findall(answer.text)
+
+
+async def calls(town: Town, receipt: str) -> list[str]:
+    """Every GET route of the services' own OpenAPI documents, filled in."""
+    filled = {"round_id": ROUND, "candidate": "c1", "receipt": receipt, "version": "1", "name": "x"}
+    found = []
+    for service in SERVICES:
+        document = (await town.http.get(f"/api/{service}/v1/schema/openapi.json")).json()
+        for template, methods in document["paths"].items():
+            if "get" in methods:
+                path = re.sub(r"\{(\w+)[^}]*\}", lambda match: filled.get(match[1], "x"), template)
+                found += [path, f"{path}?order=1"] if template.endswith("{round_id}") else [path]
+    assert len(found) > 15
+    return found
+
+
+async def metric_lines(town: Town) -> dict[str, str]:
+    """Value by metric and labels, over the three internal pages."""
+    lines: dict[str, str] = {}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for service in SERVICES:
+            text = (await http.get(town.platform.urls[f"{service}_metrics"])).text
+            for line in text.splitlines():
+                if not line.startswith("#"):
+                    name, _, value = line.rpartition(" ")
+                    lines[f"{service}: {name}"] = value
+    return lines
+
+
+async def valkey_values(town: Town) -> AsyncIterator[tuple[str, str]]:
+    """(key, everything in it) of all of Valkey."""
+    async with Redis.from_url(town.platform.operator_redis_url) as operator:
+        client: Any = operator
+        async for key in client.scan_iter(count=500):
+            kind = (await client.type(key)).decode()
+            read = {"string": client.get, "hash": client.hgetall, "stream": client.xrange, "set": client.smembers}
+            yield key.decode("latin-1"), repr(await read[kind](key))
+
+
+def log_files(town: Town) -> Iterator[tuple[str, str]]:
+    for path in sorted(town.platform.home.logs.iterdir()):
+        yield path.name, path.read_text(encoding="utf-8", errors="replace")
+
+
+async def outbox_rows(town: Town) -> list[tuple[str, str]]:
+    return [
+        (f"{service} outbox {row['id']}", bytes(row["body"]).decode())
+        for service in SERVICES
+        for row in await town.ask(service, "SELECT id, body FROM outbox")
+    ]
+
+
+async def told(town: Town, receipt: str, number: int) -> set[str]:
+    """Every place outside the ledger and its tallies that tells the number."""
+    found = {where async for where, text in public_answers(town, receipt) if tells(text, number)}
+    found |= {where async for where, text in valkey_values(town) if tells(text, number)}
+    found |= {where for where, text in await outbox_rows(town) if tells(text, number)}
+    found |= {where for where, text in log_files(town) if tells(text, number)}
+    return found | {name for name, value in (await metric_lines(town)).items() if float(value) == number}
+
+
+async def add_one(town: Town) -> str:
+    (voter,) = await town.vote(ROUND, ["c1"], 1)
+    return voter.receipt
+
+
+@pytest.mark.timeout(240)
+async def test_before_publication_nothing_tells_a_candidates_count(voted: Town) -> None:
+    """Looked for twice, with another vote in between: what told both numbers by chance is hardly there."""
+    receipt = await add_one(voted)
+    await turnout(voted, 158)
+    first = await told(voted, receipt, MANY + 1)
+    await add_one(voted)
+    await turnout(voted, 159)
+    assert first & await told(voted, receipt, MANY + 2) == set()
+
+
+async def test_no_metric_and_no_log_names_a_candidate(voted: Town) -> None:
+    names = [f"c{k}" for k in range(1, 5)] + ["项目"]
+    for name in await metric_lines(voted):
+        assert not any(re.search(rf'"{word}"', name) for word in names), name
+    for where, text in log_files(voted):
+        assert "项目1" not in text, where
+
+
+@pytest.mark.timeout(240)
+async def test_sealed_and_proposed_the_count_stays_hidden_until_two_people_publish(voted: Town) -> None:
+    """Sealing hands the tally to scoring; the public and the experts see nothing of it yet."""
+    receipt = await add_one(voted)
+    closed = await voted.operate("POST", f"{REGISTRY}/rounds/{ROUND}/close", {"reason": "演练"})
+    assert closed.status_code == 200
+
+    async def proposed() -> bool:
+        return (await voted.operate("POST", f"{SCORING}/rounds/{ROUND}/rankings", {})).status_code in (200, 201)
+
+    await wait_until(proposed, 30, "the tally is sealed and a ranking can be proposed", 0.3)
+    (row,) = await voted.ask(
+        "voting", "SELECT votes FROM running_tallies AS t JOIN rounds AS r ON r.number = t.round_number"
+        " WHERE r.round = $1 ORDER BY votes DESC LIMIT 1", ROUND,
+    )  # fmt: skip
+    assert await voted.state(ROUND) == "sealed"
+    where = await told(voted, receipt, int(row["votes"]))
+    # A metric may have this value by chance; anything else may not.
+    assert {each for each in where if not re.match(r"(registry|voting|scoring): ", each)} == set()
+    results = (await voted.http.get(f"{VOTING}/rounds/{ROUND}/results")).json()
+    assert "candidates" not in results
+
+
+async def everything_stored(town: Town) -> AsyncIterator[tuple[str, str]]:
+    """(where, text) of every row of every table, every key of Valkey, every log and metric."""
+    for service in SERVICES:
+        url = town.platform.environment[f"{service.upper()}_OWNER_DATABASE_URL"]
+        connection = await asyncpg.connect(url)
+        try:
+            tables = await connection.fetch(
+                "SELECT quote_ident(relname) AS name FROM pg_class"
+                " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+            )
+            for table in tables:
+                rows = await connection.fetch(f"SELECT t::text AS row FROM {table['name']} AS t")
+                yield f"{service}.{table['name']}", "\n".join(row["row"] for row in rows)
+        finally:
+            await connection.close()
+    async for key, value in valkey_values(town):
+        yield key, f"{key} {value}"
+    for name, text in log_files(town):
+        yield name, text
+    for name, value in (await metric_lines(town)).items():
+        yield name, f"{name} {value}"
+
+
+@pytest.mark.timeout(240)
+async def test_no_phone_code_token_or_password_stands_anywhere(town: Town) -> None:
+    """A canary: one citizen signs in, errs, votes; one member of staff signs in. Then everything is searched."""
+    await town.load_round("canary", open_for_s=600)
+    citizen = town.citizen("canary")
+    asked = (await citizen.ask_code()).json()
+    code = await citizen.newest_code()
+    assert (await citizen.prove(asked["request"], "x" + code[1:])).status_code == 403
+    citizen.token = (await citizen.prove(asked["request"], code)).json()["token"]
+    assert (await citizen.vote(["nobody"])).status_code == 422
+    receipt = (await citizen.vote(["c1"])).json()["receipt"]
+    form = {"username": "canary", "name": "人员", "roles": ["auditor"], "password": PASSWORD}
+    assert (await town.operate("POST", f"{REGISTRY}/staff", form)).status_code == 201
+    member = Member(town.http, "canary", PASSWORD)
+    await member.sign_in()
+    staff_token = member._headers["authorization"].split()[1]
+    words = {"phone": citizen.phone, "phone in bytes": citizen.phone.encode().hex(), "token": citizen.token,
+             "receipt": receipt, "password": PASSWORD, "staff token": staff_token}  # fmt: skip
+    found = set()
+    async for where, text in everything_stored(town):
+        found |= {(where, what) for what, word in words.items() if word in text}
+        # The embedded provider's outbox is what was "sent"; it stands in for the phones.
+        if where != "voting.dev_outbox" and re.search(rf"(?<![\w.]){code}(?![\w.])", text):
+            found.add((where, "code"))
+    assert found == set()
+
+
+async def test_receipts_and_ballots_lead_nowhere_together(voted: Town) -> None:
+    """A receipt's answer names no candidate and nothing that could be joined with one."""
+    receipt = await add_one(voted) if await voted.state(ROUND) == "open" else (await one_receipt(voted))
+    answer = (await voted.http.get(f"{VOTING}/receipts/{receipt}")).json()
+    assert set(answer) <= {"state", "recorded_at", "round", "reason"}
+
+
+async def one_receipt(town: Town) -> str:
+    from services.voting.receipts import receipt_text
+
+    (row,) = await town.ask("voting", "SELECT receipt FROM ballots LIMIT 1")
+    return receipt_text(row["receipt"])
+
+
+def test_files_of_the_home_are_private(town: Town) -> None:
+    folder = Path(town.platform.home.folder)
+    open_ones = [
+        str(path.relative_to(folder)) for path in [*folder.glob("*"), *folder.glob("keys/**/*"), *folder.glob("logs/*")]
+        if path.stat().st_mode & 0o077
+    ]  # fmt: skip
+    assert open_ones == []
