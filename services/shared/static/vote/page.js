@@ -66,8 +66,9 @@ export function fieldError(id, message) {
   if (message) field.focus();
 }
 
-// A moment in the round's own time zone.
+// A moment in the round's own time zone, as the rest of the site writes it: Swedish has 2020-10-30 12:00.
 export function local(moment) {
-  const options = { timeZone: dataset.timezone, hour12: false, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
-  return new Date(moment).toLocaleString(dataset.lang === "en" ? "en-GB" : "zh-CN", options);
+  return new Date(moment).toLocaleString("sv-SE", {
+    timeZone: dataset.timezone, hour12: false, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
+  });
 }

@@ -1,24 +1,22 @@
 // The receipt as a picture that a long press saves (WeChat); drawn here, so that no server ever sees it again.
 
 const WIDTH = 720;
-const HEIGHT = 880;
+const HEIGHT = 760;
 const FONT = '"PingFang SC", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif';
 
 export function grouped(receipt) {
   return receipt.match(/.{1,4}/g).join("-");
 }
 
+// Chinese breaks anywhere, other writing between words.
 function lines(context, text, width) {
-  const rows = [];
-  let row = "";
-  for (const letter of text.split(/(?=[\u2e80-\uffff])|\s+/)) {
-    const joined = row && /[a-z0-9]$/i.test(row) && /^[a-z0-9]/i.test(letter) ? `${row} ${letter}` : row + letter;
-    if (row && context.measureText(joined).width > width) {
-      rows.push(row);
-      row = letter;
-    } else row = joined;
+  const rows = [""];
+  for (const part of text.match(/[\u2e80-\uffff]|[^\s\u2e80-\uffff]+\s*|\s+/g)) {
+    const last = rows[rows.length - 1];
+    if (last && context.measureText((last + part).trim()).width > width) rows.push(part);
+    else rows[rows.length - 1] = last + part;
   }
-  return [...rows, row];
+  return rows;
 }
 
 // A PNG as a data URL.
@@ -33,7 +31,7 @@ export function picture({ receipt, title, recordedAt, texts }) {
     context.fillStyle = colour;
     for (const row of lines(context, text, WIDTH - 96)) {
       y += size * 1.45;
-      context.fillText(row, WIDTH / 2, y);
+      context.fillText(row.trim(), WIDTH / 2, y);
     }
     y += gap;
   };
