@@ -142,9 +142,9 @@ async def through_proxy(bench: Bench) -> dict[str, float]:
         return stretch.figures()
 
 
-async def idle_cpu_us_per_s(running: Running) -> float:
-    """What the servers use while nobody asks anything of them."""
+async def idle_cpu_us_per_s(running: Running) -> dict[str, float]:
+    """What each of the servers uses while nobody asks anything of them."""
     before = processes.cpu_us(running.roots)
     await asyncio.sleep(_IDLE_S)
     after = processes.cpu_us(running.roots)
-    return sum(after.values()) / _IDLE_S - sum(before.values()) / _IDLE_S
+    return {name: (after[name] - before[name]) / _IDLE_S for name in running.roots}

@@ -208,7 +208,8 @@ NOTES = (
     "HTTP contenders run on the same uvicorn settings, get the same kind of requests and check the same token and "
     "ballot rule. Only one contender's servers run at a time.",
     "- CPU is user and system time of all of a contender's server processes, PostgreSQL's backends included, the load "
-    "tool's never. Ours includes the registry and scoring services, which have no part in a ballot.",
+    "tool's never. Ours includes the registry and scoring services, which have no part in a ballot, and what all "
+    'of them use while idle (`idle_cpu_percent` of one core, under "Measured once").',
     "- A ballot counts when it was answered; the run is refused unless the ledger gained exactly what was accepted.",
     "- Latencies at 70 % are at a fixed rate and count from the moment a ballot was due; they contain the client's "
     "clock tick of 1 ms.",

@@ -66,11 +66,12 @@ class Walker:
 
 
 async def cpu_per_voter(bench: Bench, count: int) -> dict[str, float]:
-    """CPU µs of the servers per voter and per step, idle use taken off; `idle_cpu_percent` is that use."""
+    """CPU µs of the servers per voter and per step, idle use taken off; `idle_cpu_percent` of one core is that use."""
     facts, chance = bench.stage.facts, random.Random(1)
     async with whole_platform(bench.stage) as running, _http(running.port) as http:
         walkers = [Walker(http, facts.id, number) for number in range(count)]
-        meter = _Meter(running, count, await idle_cpu_us_per_s(running))
+        idle = await idle_cpu_us_per_s(running)
+        meter = _Meter(running, count, sum(idle.values()))
         # A first person warms what is compiled or connected late.
         await _walk_alone(Walker(http, facts.id, count), facts.public)
         steps: list[tuple[str, Callable[[Walker], Awaitable[None]]]] = [
@@ -83,7 +84,8 @@ async def cpu_per_voter(bench: Bench, count: int) -> dict[str, float]:
         ]
         for name, step in steps:
             await meter.run(name, walkers, step)
-    return meter.figures()
+    percents = {f"idle_cpu_percent_{name}": used / 10_000 for name, used in idle.items()}
+    return meter.figures() | {"idle_cpu_percent": sum(percents.values())} | percents
 
 
 async def _walk_alone(walker: Walker, facts: Any) -> None:
@@ -122,4 +124,4 @@ class _Meter:
 
     def figures(self) -> dict[str, float]:
         steps = {f"cpu_us_{name}": used for name, used in self._steps.items()}
-        return {"cpu_us_per_voter": sum(steps.values()), **steps, "idle_cpu_percent": self._idle / 10_000}
+        return {"cpu_us_per_voter": sum(steps.values()), **steps}
