@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from services.shared.keys import derive
 from services.shared.postgres import Pool
+from services.shared.strata import REST, merged_strata
 from services.voting import store
 from services.voting.rounds import FrozenRound
 
@@ -23,12 +24,14 @@ _COLUMNS = ("ballot", "state", "choices", "stratum")
 async def ballots_csv(pool: Pool, frozen: FrozenRound, secret: bytes) -> bytes:
     """The file's bytes, rows strictly increasing by `ballot`."""
     rows = await store.published_ballots(pool, frozen.number)
-    sizes = Counter(row["stratum"] for row in rows)
-    small = {stratum for stratum, size in sizes.items() if size < frozen.rules.publication.small_group_min}
+    counted = Counter(row["stratum"] for row in rows if row["state"] != "excluded")
+    merged = merged_strata(counted, frozen.rules.publication.small_group_min) | (
+        {row["stratum"] for row in rows} - counted.keys()
+    )
     key = derive(secret, f"published-ballots:{frozen.id}")
     published = sorted(
         (_number(key, row["ballot_id"].bytes, group), _state(row["state"]), " ".join(sorted(chosen)),
-         "" if row["stratum"] in small else row["stratum"])
+         REST if row["stratum"] in merged else row["stratum"])
         for row in rows
         for group, chosen in _by_group(frozen, row["choices"])
     )  # fmt: skip

@@ -132,6 +132,14 @@ async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
         frozen.number,
         timeout=600,
     )
+    strata = await connection.fetch(
+        "SELECT b.stratum, count(*) AS ballots FROM ballots AS b WHERE b.round_number = $1"
+        " AND NOT EXISTS (SELECT FROM ballot_states AS s WHERE s.state = 'excluded'"
+        "  AND s.round_number = b.round_number AND s.voter_key = b.voter_key AND s.ballot_id = b.ballot_id)"
+        " GROUP BY 1 ORDER BY 1",
+        frozen.number,
+        timeout=600,
+    )
     excluded = await _excluded(connection, frozen)
     totals = await connection.fetchrow(
         "SELECT count(*) AS ballots, count(DISTINCT voter_key) AS voters FROM ballots WHERE round_number = $1",
@@ -146,6 +154,7 @@ async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
         ballots=totals["ballots"],
         excluded=len(excluded),
         turnout=totals["voters"],
+        strata={row["stratum"]: row["ballots"] for row in strata},
     )
 
 
