@@ -30,15 +30,17 @@ from services.voting import codes_store, holds, ledger, metrics, store, tally
 from services.voting.admission import Admission
 from services.voting.api import BallotRoute
 from services.voting.api_citizens import citizens_router
+from services.voting.api_delivery import delivery_router
+from services.voting.api_identity import identity_router
 from services.voting.api_staff import staff_router
 from services.voting.challenges import Challenges
 from services.voting.codes import SignIn
 from services.voting.context import Context
 from services.voting.delivery import store as delivery_store
-from services.voting.delivery.compose import make_courier, outbox_of
+from services.voting.delivery.compose import make_courier, outbox_of, report_secret
 from services.voting.devices import Devices
 from services.voting.identity import RoundKeys
-from services.voting.identity.compose import make_people
+from services.voting.identity.compose import identity_providers, make_oidc, make_people, make_wechat
 from services.voting.ledger import LedgerWriter
 from services.voting.openapi import describe_ballots
 from services.voting.pages import pages_router
@@ -77,6 +79,10 @@ def _context(settings: VotingSettings, pool: Pool, redis: Redis) -> Context:
         sign_in=SignIn(pool, settings, people, challenges, courier, tokens, derive(master, "sign-in")),
         courier=courier,
         outbox_provider=outbox_of(courier),
+        wechat=make_wechat(settings),
+        oidc=make_oidc(settings, derive(master, "oidc-flows")),
+        oidc_verifies_ids="oidc" in identity_providers(settings),
+        report_secret=report_secret(settings),
         door=StaffDoor(pool, verifier, settings.staff_lag_max_s),
         tally_key=derive(read_secret(settings.tally_key_file, "TALLY_KEY_FILE"), "tallies"),
         bundle_secret=derive(master, "published-bundle"),
@@ -157,6 +163,8 @@ class Application:
                 staff_router,
                 reissues_router,
                 stations_router,
+                identity_router,
+                delivery_router,
                 pages_router,
                 health_router("/api/voting/v1"),
             ],
@@ -190,7 +198,9 @@ class Application:
             stack.push_async_callback(slow.aclose)
             context = self.context = _context(settings, pool, fast)
             stack.push_async_callback(context.courier.close)
-            stack.push_async_callback(context.sign_in.people.close)
+            for closing in (context.sign_in.people, context.wechat, context.oidc):
+                if closing is not None:
+                    stack.push_async_callback(closing.close)
             admission = await stack.enter_async_context(_admission(settings, context.turnstile))
             election = Election(settings.database_url, _LEADER_LOCK, "voting-leader")
             loops = await stack.enter_async_context(ElectedLoops(election, _elected_loops(context, slow)))

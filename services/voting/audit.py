@@ -75,4 +75,19 @@ INVARIANTS: dict[str, str] = {
         HAVING count(*) > (SELECT count(*) FROM station_sessions AS w WHERE w.station = b.station)""",
     "outbox numbers are dense": """
         SELECT stream FROM outbox WHERE n IS NOT NULL GROUP BY stream HAVING max(n) <> count(*) OR min(n) <> 1""",
+    "a person is bound to one phone, and each place at a phone to one person": """
+        SELECT round_number, encode(id_key, 'hex') AS person, count(*) FROM identities GROUP BY 1, 2 HAVING count(*) > 1
+        UNION ALL
+        SELECT round_number, encode(phone_key, 'hex'), count(*) FROM identities
+        GROUP BY 1, phone_key, place HAVING count(*) > 1""",
+    "every code of the last day was counted by the spend breaker": """
+        WITH asked AS (
+            SELECT date_bin('10 seconds', created_at, '2000-01-01Z') AS since, count(*) AS codes FROM code_requests
+            WHERE created_at > clock_timestamp() - interval '1 day' GROUP BY 1),
+        spent AS (SELECT since, sum(codes) AS codes FROM code_spend GROUP BY 1)
+        SELECT asked.since, asked.codes, spent.codes AS spent FROM asked LEFT JOIN spent USING (since)
+        WHERE spent.codes IS NULL OR spent.codes < asked.codes""",
+    "no delivery waits for a sender that died": """
+        SELECT id FROM code_deliveries
+        WHERE state = 'waiting' AND created_at < clock_timestamp() - interval '10 minutes'""",
 }

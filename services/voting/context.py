@@ -16,6 +16,8 @@ from services.voting.delivery.courier import Courier
 from services.voting.delivery.outbox import OutboxProvider
 from services.voting.devices import Devices
 from services.voting.identity import RoundKeys, keyed
+from services.voting.identity.oidc import Oidc
+from services.voting.identity.wechat import Wechat
 from services.voting.rounds import FrozenRound, Phase, RoundBook
 from services.voting.settings import VotingSettings
 from services.voting.turnstile import Turnstile
@@ -39,6 +41,10 @@ class Context:
     sign_in: SignIn
     courier: Courier
     outbox_provider: OutboxProvider | None
+    wechat: Wechat | None
+    oidc: Oidc | None
+    oidc_verifies_ids: bool
+    report_secret: bytes | None
     door: StaffDoor
     tally_key: bytes
     bundle_secret: bytes

@@ -37,6 +37,13 @@ def outbox_of(courier: Courier) -> OutboxProvider | None:
     return provider if isinstance(provider, OutboxProvider) else None
 
 
+def report_secret(settings: VotingSettings) -> bytes | None:
+    """The password of delivery reports; None where none are taken."""
+    if not settings.delivery_report_secret_file:
+        return None
+    return read_secret(settings.delivery_report_secret_file, "VOTING_DELIVERY_REPORT_SECRET_FILE")
+
+
 def _provider(name: str, settings: VotingSettings, pool: Pool, outbox_secret: bytes) -> Provider:
     if name == "outbox":
         if settings.platform_mode != "embedded":

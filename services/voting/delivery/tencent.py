@@ -17,6 +17,7 @@ from services.voting.delivery.calls import call, open_client
 from services.voting.delivery.provider import Failure, Report, Taken
 
 _JSON = "application/json; charset=utf-8"
+_SIGNED = "content-type;host;x-tc-action"
 
 
 class TencentAccount(msgspec.Struct, frozen=True):
@@ -134,16 +135,14 @@ def signed_headers(
 ) -> dict[str, str]:
     """Headers of a signed JSON call (signature method v3)."""
     host, day = urlsplit(url).netloc, at.astimezone(UTC).strftime("%Y-%m-%d")
-    names, lines = "content-type;host;x-tc-action", f"content-type:{_JSON}\nhost:{host}\nx-tc-action:{action.lower()}\n"
-    canonical = "\n".join(["POST", "/", "", lines, names, hashlib.sha256(body).hexdigest()])
     timestamp, scope = str(int(at.timestamp())), f"{day}/{service}/tc3_request"
-    told = "\n".join(["TC3-HMAC-SHA256", timestamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    told = "\n".join(["TC3-HMAC-SHA256", timestamp, scope, canonical_hash(host, action, body)])
     key = b"TC3" + account.secret
     for part in (day, service, "tc3_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     signature = hmac.new(key, told.encode(), "sha256").hexdigest()
     return {
-        "authorization": f"TC3-HMAC-SHA256 Credential={account.secret_id}/{scope}, SignedHeaders={names},"
+        "authorization": f"TC3-HMAC-SHA256 Credential={account.secret_id}/{scope}, SignedHeaders={_SIGNED},"
         f" Signature={signature}",
         "content-type": _JSON,
         "host": host,
@@ -152,3 +151,10 @@ def signed_headers(
         "x-tc-timestamp": timestamp,
         "x-tc-region": account.region,
     }
+
+
+def canonical_hash(host: str, action: str, body: bytes) -> str:
+    """SHA-256 of the canonical request, hex."""
+    lines = f"content-type:{_JSON}\nhost:{host}\nx-tc-action:{action.lower()}\n"
+    canonical = "\n".join(["POST", "/", "", lines, _SIGNED, hashlib.sha256(body).hexdigest()])
+    return hashlib.sha256(canonical.encode()).hexdigest()

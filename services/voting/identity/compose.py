@@ -5,9 +5,11 @@ from __future__ import annotations
 from services.shared.errors import ConfigurationError
 from services.shared.settings import read_secret
 from services.voting.identity import RoundKeys
+from services.voting.identity.oidc import Oidc, OidcClient
 from services.voting.identity.people import People
 from services.voting.identity.phones import parse_regions
 from services.voting.identity.verification import ThreeFactor, Verifier
+from services.voting.identity.wechat import Wechat, WechatAccount
 from services.voting.settings import VotingSettings
 
 _PROVIDERS = frozenset({"three_factor", "oidc"})
@@ -32,9 +34,7 @@ def make_people(settings: VotingSettings, keys: RoundKeys) -> People:
 def _verifier(settings: VotingSettings) -> Verifier | None:
     if "three_factor" not in identity_providers(settings):
         return None
-    for field in ("identity_url", "identity_key_id", "identity_secret_file"):
-        if not getattr(settings, field):
-            raise ConfigurationError(f"VOTING_{field.upper()} is not set, but IDENTITY_PROVIDER needs it")
+    _require(settings, "IDENTITY_PROVIDER", "identity_url", "identity_key_id", "identity_secret_file")
     return ThreeFactor(
         settings.identity_url,
         settings.identity_key_id,
@@ -43,3 +43,44 @@ def _verifier(settings: VotingSettings) -> Verifier | None:
         retries=settings.identity_retries,
         parallel_max=settings.identity_parallel_max,
     )
+
+
+def make_wechat(settings: VotingSettings) -> Wechat | None:
+    """None where no official account is set; raises ConfigurationError."""
+    if not settings.wechat_app_id:
+        return None
+    _require(settings, "WECHAT_APP_ID", "wechat_secret_file", "wechat_mini_app_id", "wechat_mini_secret_file")
+    account = WechatAccount(
+        settings.wechat_url.rstrip("/"),
+        settings.wechat_app_id,
+        read_secret(settings.wechat_secret_file, "VOTING_WECHAT_SECRET_FILE").decode(),
+        settings.wechat_mini_app_id,
+        read_secret(settings.wechat_mini_secret_file, "VOTING_WECHAT_MINI_SECRET_FILE").decode(),
+    )
+    return Wechat(account, settings.wechat_timeout_s)
+
+
+def make_oidc(settings: VotingSettings, key: bytes) -> Oidc | None:
+    """None where no issuer is set; raises ConfigurationError."""
+    if not settings.oidc_issuer:
+        if "oidc" in identity_providers(settings):
+            raise ConfigurationError("VOTING_OIDC_ISSUER is not set, but IDENTITY_PROVIDER needs it")
+        return None
+    _require(settings, "OIDC_ISSUER", "oidc_client_id", "oidc_client_secret_file")
+    client = OidcClient(
+        issuer=settings.oidc_issuer.rstrip("/"),
+        client_id=settings.oidc_client_id,
+        secret=read_secret(settings.oidc_client_secret_file, "VOTING_OIDC_CLIENT_SECRET_FILE").decode(),
+        scope=settings.oidc_scope,
+        redirect_uri=settings.public_origin + settings.oidc_redirect_path,
+        claim_phone=settings.oidc_claim_phone,
+        claim_phone_verified=settings.oidc_claim_phone_verified,
+        claim_national_id=settings.oidc_claim_national_id,
+    )
+    return Oidc(client, key, settings.oidc_timeout_s)
+
+
+def _require(settings: VotingSettings, because: str, *fields: str) -> None:
+    for field in fields:
+        if not getattr(settings, field):
+            raise ConfigurationError(f"VOTING_{field.upper()} is not set, but {because} needs it")

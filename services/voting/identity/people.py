@@ -92,11 +92,7 @@ class People:
 
     def checked_id(self, frozen: FrozenRound, text: str, consent_id: str, now_s: float) -> NationalId:
         """A plausible ID of somebody old enough who agreed to its use; raises Refusal."""
-        if consent_id != frozen.message.consent:
-            raise Refusal(
-                Reason.CONSENT_MISSING,
-                f"Agree to the use of your ID in version {frozen.message.consent} of the privacy notice (consent_id).",
-            )
+        self.check_id_consent(frozen, consent_id)
         today = datetime.fromtimestamp(now_s, UTC).astimezone(frozen.zone).date()
         found = parse_national_id(text, today)
         if isinstance(found, BadId):
@@ -104,6 +100,14 @@ class People:
         if found.age_years(today) < self._age_min_years:
             raise Refusal(Reason.TOO_YOUNG, f"Voters are {self._age_min_years} or older.")
         return found
+
+    def check_id_consent(self, frozen: FrozenRound, consent_id: str) -> None:
+        """Raises Refusal consent_missing: an ID needs a consent of its own."""
+        if not consent_id or consent_id != frozen.message.consent:
+            raise Refusal(
+                Reason.CONSENT_MISSING,
+                f"Agree to the use of your ID in version {frozen.message.consent} of the privacy notice (consent_id).",
+            )
 
     async def verify(self, person: Person) -> Person:
         """The same person with who verified it; raises Refusal identity_conflict or identity_unavailable.

@@ -1,0 +1,63 @@
+"""The hotline's view: was a code sent to a number, when, and did it arrive; never whether somebody signed in or voted.
+
+Every look-up leaves an append-only row without the number, for the auditor.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from services.shared.postgres import Pool, transaction
+from services.voting import hotline_store
+from services.voting.identity import keyed
+from services.voting.identity.people import People
+from services.voting.rounds import FrozenRound
+
+_SHOWN_MAX = 20
+
+
+class Sending(StrEnum):
+    """What became of a code on its way."""
+
+    UNDER_WAY = "under_way"
+    ACCEPTED = "accepted"  # by the provider; its report has not come
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class CodeSent(msgspec.Struct, frozen=True):
+    """A code as the hotline may know it; `failure` is a word of the delivery's closed list."""
+
+    sent_at: datetime
+    route: str
+    state: Sending
+    failure: str
+    expired: bool
+
+
+async def look_up(pool: Pool, people: People, frozen: FrozenRound, phone: str, staff: str) -> list[CodeSent]:
+    """Codes of the last day, newest first; raises Refusal bad_phone or identity_forgotten."""
+    phone_key = keyed(people.key(frozen), "code", people.phone(phone))
+    async with transaction(pool) as connection:
+        await hotline_store.note_lookup(connection, frozen.number, phone_key, staff)
+        rows = await hotline_store.codes_of(connection, frozen.number, phone_key, _SHOWN_MAX)
+    return [
+        CodeSent(row["created_at"], row["route"], _sending(row["states"]), _failure(row["failures"]), row["expired"])
+        for row in rows
+    ]
+
+
+def _sending(states: list[str]) -> Sending:
+    """The best that any attempt came to; a code that nobody will send any more has failed."""
+    if "delivered" in states:
+        return Sending.DELIVERED
+    if "accepted" in states:
+        return Sending.ACCEPTED
+    return Sending.FAILED if states and "waiting" not in states else Sending.UNDER_WAY
+
+
+def _failure(failures: list[str]) -> str:
+    return next((word for word in reversed(failures) if word), "")
