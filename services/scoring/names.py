@@ -2,17 +2,8 @@
 
 from collections.abc import Callable
 
-LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
-CATEGORIES = {
-    "party_building": "党建引领",
-    "democratic_consultation": "民主协商",
-    "social_collaboration": "社会协同",
-    "culture": "文化形塑",
-    "resident_autonomy": "居民自治",
-    "community_building": "社区营造",
-    "mass_prevention": "群防群治",
-    "other": "其他",
-}
+from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_KINDS, SECTIONS
+
 OUTCOMES = {"selected": "入选", "reserve": "备选", "": ""}
 LINKS = {"experts": "专家得分", "votes": "票数", "lots": "抽签"}
 EVENTS = {
@@ -27,10 +18,7 @@ EVENTS = {
 
 # Keys of an application as the registry tells it, in the order in which they are read.
 APPLICATION = {
-    "need_analysis": "服务需求分析",
-    "work_plan": "工作计划",
-    "innovation_analysis": "创新性分析",
-    "contingencies": "突发情况预测及应对机制",
+    **SECTIONS,
     "lead": "申报主体",
     "partners": "联合申报",
     "team": "团队",
@@ -46,14 +34,8 @@ APPLICATION = {
     "target": "目标",
     "measure": "衡量方式",
     "due": "完成时间",
-    "party_government": "党政机关",
-    "public_institution": "事业单位",
-    "enterprise": "企业",
-    "community": "社区",
-    "village": "村",
-    "university": "高校",
-    "research_institute": "科研机构",
-    "social_organisation": "社会组织",
+    **LEAD_KINDS,
+    **PARTNER_KINDS,
 }
 
 

@@ -10,21 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from services.shared.messages import CandidateCard
+from services.shared.vocabulary import CATEGORIES, LEVELS
 from services.voting.rounds import FrozenRound, Phase
 
 Translate = Callable[[str], str]
 
-LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
-CATEGORIES = {
-    "party_building": "党建引领",
-    "democratic_consultation": "民主协商",
-    "social_collaboration": "社会协同",
-    "culture": "文化形塑",
-    "resident_autonomy": "居民自治",
-    "community_building": "社区营造",
-    "mass_prevention": "群防群治",
-    "other": "其他",
-}
 PHASES = {
     Phase.OPEN: ("open", "正在投票"),
     Phase.SCHEDULED: ("wait", "即将开始"),

@@ -10,9 +10,9 @@ from services.registry.parts import parts
 from services.registry.reasons import RegistryReason
 from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
-from services.registry.rounds.vocabulary import CATEGORIES, LEVELS
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
+from services.shared.vocabulary import CATEGORIES, LEVELS
 
 
 @get("/notices")

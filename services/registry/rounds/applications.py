@@ -10,9 +10,9 @@ import msgspec
 
 from services.registry.rounds import credit_code
 from services.registry.rounds.reading import Problem, Reader
-from services.registry.rounds.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_KINDS, SECTIONS
 from services.shared.ranking.csv_files import is_identifier
 from services.shared.ranking.errors import shown
+from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_KINDS, SECTIONS
 
 TITLE_MAX = 200
 SUMMARY_MAX = 500

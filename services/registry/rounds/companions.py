@@ -8,11 +8,11 @@ import hashlib
 import msgspec
 
 from services.registry.rounds.reading import Problem, Reader
-from services.registry.rounds.vocabulary import CHANNEL_KINDS
 from services.registry.staff.accounts import canonical
 from services.shared.messages import CriterionText
 from services.shared.ranking.errors import shown
 from services.shared.ranking.model import Rules
+from services.shared.vocabulary import CHANNEL_KINDS
 
 _TEXT_MAX = 200
 _DESCRIPTION_MAX = 2_000

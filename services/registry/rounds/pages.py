@@ -12,11 +12,11 @@ from litestar.params import FromPath
 from services.registry.lists import store as lists
 from services.registry.parts import parts
 from services.registry.rounds import freezing, store
-from services.registry.rounds.vocabulary import CATEGORIES, LEVELS
 from services.registry.staff.pages import renewal
 from services.shared.errors import CommonReason, Refusal
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
+from services.shared.vocabulary import CATEGORIES, LEVELS
 
 _WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
 
