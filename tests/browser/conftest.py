@@ -1,4 +1,4 @@
-"""The whole platform and a headless Chromium of phone size, started once; every page of a test must be free of errors."""
+"""The whole platform and a headless Chromium of phone size, started once; every page must be free of errors."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 async def browser() -> AsyncIterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.fail("Chromium is missing: run `make browser`, or install Debian's package with apt-get install chromium")
+        pytest.fail(
+            "Chromium is missing: run `make browser`, or install Debian's package with apt-get install chromium"
+        )
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -93,7 +93,9 @@ async def test_the_same_ballot_is_sent_again_by_itself(page: Page, site: Site, p
     assert site.client.get(f"/api/voting/v1/receipts/{letters}").body["state"] == "recorded"
 
 
-async def test_a_challenge_asked_for_with_the_ballot_is_solved(page: Page, site: Site, phone: str, errors: Errors) -> None:
+async def test_a_challenge_asked_for_with_the_ballot_is_solved(
+    page: Page, site: Site, phone: str, errors: Errors
+) -> None:
     """The first answer is made a 428 with a real challenge; the phone solves it and repeats the same ballot."""
     errors.expected += ["428"]
     sent: list[dict[str, object]] = []
