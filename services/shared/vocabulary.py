@@ -1,4 +1,4 @@
-"""The closed vocabularies of candidates and applications, with the words that pages show; facts of the field, not rules."""
+"""The closed vocabularies of candidates and applications, with the words that pages show: facts, not rules."""
 
 LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
 CATEGORIES = {
