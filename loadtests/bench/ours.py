@@ -30,6 +30,7 @@ _IDLE_S = 2.0
 @asynccontextmanager
 async def whole_platform(stage: Stage) -> AsyncIterator[Running]:
     """Everything the platform runs; all of it is counted, also what has nothing to do with ballots."""
+    await stage.forget_limits()
     await stage.services_up()
     try:
         names = ("voting", "postgres", "valkey", "registry", "scoring")
@@ -41,6 +42,7 @@ async def whole_platform(stage: Stage) -> AsyncIterator[Running]:
 @asynccontextmanager
 async def unbatched_platform(stage: Stage) -> AsyncIterator[Running]:
     """The same with another voting service in the place of the platform's."""
+    await stage.forget_limits()
     await stage.services_up()
     try:
         await stage.platform.stop_process("voting")

@@ -36,6 +36,7 @@ OPEN_FOR_S = 12 * 3600
 PLATFORM_SERVICES = ("voting", "registry", "scoring")
 READY_WITHIN_S = 60.0
 VERIFIED_LIFETIME_S = 24 * 3600
+_KEYS_AT_ONCE = 2000
 
 
 class Stage:
@@ -119,6 +120,19 @@ class Stage:
                 pipe.incrby(key, count)
                 pipe.expire(key, VERIFIED_LIFETIME_S)
             await pipe.execute()
+
+    async def forget_limits(self) -> None:
+        """Remove the round's keys from Valkey: voters of earlier turns never come again, and its memory is bounded."""
+        client: Any = open_redis(self.platform.operator_redis_url, timeout_s=10, connections_max=2, name="bench")
+        async with client:
+            waiting: list[bytes] = []
+            async for key in client.scan_iter(match=f"{self.facts.tag}:*", count=_KEYS_AT_ONCE):
+                waiting.append(key)
+                if len(waiting) >= _KEYS_AT_ONCE:
+                    await client.unlink(*waiting)
+                    waiting.clear()
+            if waiting:
+                await client.unlink(*waiting)
 
     async def ensure_database(self, name: str, schema: str = "") -> str:
         """A database of a peer's on the same server, made anew; returns its URL."""
