@@ -11,17 +11,29 @@ import sys
 import httpx
 import pytest
 
+from services.cli.embedded.home import StartFailed
 from tests.support.waiting import wait_until
 from tests.system.town import PROJECT, SERVICES, Town
 
 
+async def start(town: Town, name: str) -> None:
+    """Start a service; one that does not get ready says itself what it lacks."""
+    try:
+        await town.platform.start_process(name, 40)
+    except StartFailed as error:
+        async with httpx.AsyncClient(base_url=town.platform.urls[name], trust_env=False, timeout=10) as http:
+            lacks = (await http.get(f"/api/{name}/v1/readyz")).text
+        raise AssertionError(f"{error}: {lacks}") from None
+
+
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("order", list(itertools.permutations(SERVICES)), ids="-".join)
 async def test_services_start_in_every_order_and_catch_up(town: Town, order: tuple[str, ...]) -> None:
     """A round is frozen as soon as the registry runs, whatever else is still down; then people vote in it."""
     platform, round_id = town.platform, "order-" + "-".join(name[0] for name in order)
     await asyncio.gather(*(platform.stop_process(name) for name in order))
     for name in order:
-        await platform.start_process(name)
+        await start(town, name)
         if name == "registry":
             await town.freeze_round(round_id)
     await town.wait_until_open(round_id)
