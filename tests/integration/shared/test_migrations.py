@@ -142,5 +142,5 @@ async def test_a_server_that_stays_away_is_one_sentence_naming_the_setting(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.shared.postgres._START_WAIT_S", 0.0)
-    with pytest.raises(ConfigurationError, match="does not answer .* mend VOTING_DATABASE_URL"):
+    with pytest.raises(ConfigurationError, match=r"does not answer .* mend VOTING_DATABASE_URL"):
         await prepare_schema("voting", "", "postgresql://nobody@127.0.0.1:1/none", schema.folder)
