@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from services.shared.errors import ConfigurationError
 
@@ -21,46 +21,41 @@ class Addresses:
             ]
         except ValueError as error:
             raise ConfigurationError(f"TRUSTED_PROXIES: {error}") from None
-        self._trusted = lru_cache(maxsize=4096)(self._is_trusted)
+        self._trusted = lru_cache(maxsize=65536)(self._is_trusted)
 
     def _is_trusted(self, text: str) -> bool:
-        try:
-            address = ip_address(text)
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            return any(address.ipv4_mapped in network for network in self._proxies)
-        return any(address in network for network in self._proxies)
+        address = _parse(text)
+        return address is not None and any(address in network for network in self._proxies)
 
     def client(self, peer: str, headers: Headers) -> str:
         """Text of the client's address: the right-most one that no trusted proxy added itself."""
         if not self._trusted(peer):
             return peer
-        chain = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
-        for hop in reversed([part.strip() for part in chain.split(",") if part.strip()]):
-            if not self._trusted(hop):
-                return hop if _is_address(hop) else peer
-            peer = hop
+        chain = b",".join([value for name, value in headers if name == b"x-forwarded-for"]).decode("latin-1")
+        for hop in reversed(chain.split(",")):
+            hop = hop.strip()
+            if hop and not self._trusted(hop):
+                return hop if _parse(hop) is not None else peer
+            peer = hop or peer
         return peer
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(maxsize=65536)
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    """The address, IPv4 where it is only mapped into IPv6; None for anything else. Parsed once for every use."""
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 @lru_cache(maxsize=65536)
 def bucket(text: str) -> str:
     """What one allowance belongs to: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return "unknown"
+    address = _parse(text)
     if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
         return str(ip_network((address, 64), strict=False))
-    return str(address)
+    return "unknown" if address is None else str(address)

@@ -20,17 +20,23 @@ from services.shared.postgres import Election
 log = logging.getLogger(__name__)
 
 _FINISH_WITHIN_S = 3.0
+_IDLE_MAX_S = 1.0
+_IDLE_GROWTH = 1.25
 
 loop_runs_total = Counter("loop_runs_total", "Runs of a background step.", ["loop", "result"])
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A step, and how long to rest after it found nothing to do."""
+    """A step, and how long to rest after it found nothing to do.
+
+    The rest grows from `idle_s` to `_IDLE_MAX_S` while nothing happens: an idle platform costs next to nothing, and
+    a busy one reacts at once. A longer `idle_s` is kept as it is.
+    """
 
     name: str
     once: Callable[[], Awaitable[int]]
-    idle_s: float = 0.5
+    idle_s: float = 0.2
 
 
 class Loops:
@@ -87,9 +93,12 @@ class Loops:
                 await self._rest(pause_s)
                 continue
             loop_runs_total.labels(loop.name, "worked" if done else "idle").inc()
-            pause_s = loop.idle_s
-            if not done:
-                await self._rest(loop.idle_s)
+            if done:
+                pause_s = loop.idle_s
+                continue
+            pause_s = max(loop.idle_s, min(pause_s, _IDLE_MAX_S))
+            await self._rest(pause_s)
+            pause_s *= _IDLE_GROWTH
 
 
 class ElectedLoops(Loops):

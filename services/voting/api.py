@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 _BROKEN = Refused(CommonReason.INTERNAL, "The ballot was not recorded; the same ballot may be sent again.")
 _FULL = Refused(Reason.OVERLOADED, "Many people vote at this moment; send the same ballot again soon.", 2)
+_TOO_LARGE = Refused(CommonReason.BODY_TOO_LARGE, "A ballot is short; this body is longer than one can be.")
+_TOO_SLOW = Refused(Reason.BAD_BALLOT, "The ballot did not arrive in time; send it again.")
 _SLOW = Refused(Reason.OVERLOADED, "The ledger is slow; the same ballot may be sent again.", 3)
 _NO_TOKEN = Refused(Reason.BAD_TOKEN, "Sign in again with a new code; your choices are kept.")
 _NO_ROUND = Refused(Reason.UNKNOWN_ROUND, "There is no such round.")
@@ -139,17 +141,19 @@ class BallotRoute:
         if frozen is None or frozen.id != round_id:
             return _NO_ROUND if self._rounds.get(round_id) is None else _OTHER_ROUND
         received_at = self._clock.now()
-        raw = await self._body(scope, receive)
-        if raw is None:
-            return Refused(CommonReason.BODY_TOO_LARGE, f"A ballot has at most {self._body_max_bytes} bytes.")
-        ballot = self._ballot(scope, frozen, token, raw, received_at)
-        if isinstance(ballot, Refused):
-            return ballot
+        ballot: Ballot | Refused | None = None
         try:
-            async with asyncio.timeout(self._ballot_timeout_s):
+            # One timer for both waits: first for the whole body (a trickle of bytes must not hold a connection for
+            # ever), then for the ledger.
+            async with asyncio.timeout(self._body_timeout_s) as limit:
+                raw = await self._body(scope, receive)
+                ballot = _TOO_LARGE if raw is None else self._ballot(scope, frozen, token, raw, received_at)
+                if isinstance(ballot, Refused):
+                    return ballot
+                limit.reschedule(asyncio.get_running_loop().time() + self._ballot_timeout_s)
                 return await self._admission.submit(ballot)
         except TimeoutError:
-            return _SLOW
+            return _TOO_SLOW if ballot is None else _SLOW
 
     def _refused(self, refused: Refused, round_id: str, identity: str) -> _Answer:
         reason = refused.reason
@@ -177,21 +181,15 @@ class BallotRoute:
         return None
 
     async def _body(self, scope: Any, receive: Receive) -> bytes | None:
-        """The whole body, or None when it is too long or too slow."""
+        """The whole body, or None when it is too long."""
         for name, value in scope["headers"]:
             if name == b"content-length" and (len(value) > 9 or int(value) > self._body_max_bytes):
                 return None
-        body = b""
-        try:
-            # One limit for the whole body: a trickle of bytes must not hold a connection for ever.
-            async with asyncio.timeout(self._body_timeout_s):
-                more = True
-                while more and len(body) <= self._body_max_bytes:
-                    message: Any = await receive()
-                    body += message.get("body", b"")
-                    more = message.get("more_body", False)
-        except TimeoutError:
-            return None
+        body, more = b"", True
+        while more and len(body) <= self._body_max_bytes:
+            message: Any = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
         return body if len(body) <= self._body_max_bytes else None
 
     def _ballot(
