@@ -46,6 +46,8 @@ def screenshots(out: Path, password: str, vote: bool) -> None:
       pingxuan screenshots --out screenshots --vote
     """
     client = Client.find()
+    # Fails here, in one sentence, where nothing is running.
+    client.get("/api/registry/v1/rounds")
     out.mkdir(parents=True, exist_ok=True)
     count = 0
     with _browser() as browser:
@@ -64,7 +66,7 @@ def screenshots(out: Path, password: str, vote: bool) -> None:
 @contextmanager
 def _browser() -> Iterator[Browser]:
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise CommandFailed("screenshots need the development tools: run `make setup` in a clone") from None
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -72,8 +74,12 @@ def _browser() -> Iterator[Browser]:
         raise CommandFailed("Chromium is missing: run `make browser`, or apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        except Error as error:
+            raise CommandFailed(f"a page could not be photographed: {str(error).splitlines()[0]}") from None
+        finally:
+            browser.close()
 
 
 @dataclass
