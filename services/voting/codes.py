@@ -68,16 +68,18 @@ class SignIn:
         self._code_key = derive(secret, "codes")
         self._spend = SpendBreaker(pool, settings.codes_per_minute_max, settings.codes_per_day_max)
         self._allowances = Allowances(
-            settings.codes_number_free, settings.code_failures_free, settings.codes_prefix_free,
+            settings.codes_free_per_number_max, settings.code_failures_free_max, settings.codes_free_per_prefix_max,
             settings.challenge_level_max,
         )  # fmt: skip
 
     async def ask(self, frozen: FrozenRound, phone: str, altcha: str, route: str, source: str) -> CodeAsked:
-        """Send a code; raises Refusal bad_phone, challenge_failed, too_many_codes or codes_paused.
+        """Send a code; raises Refusal bad_phone, identity_unavailable, challenge_failed, too_many_codes or
+        codes_paused.
 
         `source` is the device or, without one, the address: pauses between codes stand on number and source.
         """
         number = self.people.phone(phone)
+        self.people.check_possible(frozen)
         asker = self._asker(frozen, number, source)
         solved = self._challenges.check(altcha, frozen.id)
         if solved is None or not await store.use_challenge(

@@ -51,7 +51,7 @@ class IdentitySettings(DeliverySettings, frozen=True, kw_only=True):
     phone_regions: Annotated[
         str, Doc(description="Regions whose mobile numbers may vote, ISO 3166, comma-separated (`CN,HK,MO`).")
     ] = "CN"
-    voter_age_min_years: Annotated[int, Doc(description="Voters are at least so old.", ge=0, le=99)] = 16
+    voter_age_years_min: Annotated[int, Doc(description="Voters are at least so old.", ge=0, le=99)] = 16
     identity_provider: Annotated[
         str, Doc(description="Who verifies IDs: `three_factor`, `oidc`, or both (`three_factor,oidc`); empty: nobody.")
     ] = ""
@@ -115,13 +115,15 @@ class VotingSettings(IdentitySettings, frozen=True, kw_only=True):
     choices_shown_s: Annotated[int, Doc(description="How long the phone that voted may see its choices.")] = 1800
     code_lifetime_s: Annotated[int, Doc(description="How long a code is good.", ge=30)] = 300
     code_resend_s: Annotated[int, Doc(description="Pause between two codes for one number and device.")] = 60
-    codes_number_free: Annotated[
+    codes_free_per_number_max: Annotated[
         int, Doc(description="Unproven codes per number, route and hour before challenges get harder.", ge=1)
     ] = 3
-    codes_prefix_free: Annotated[
+    codes_free_per_prefix_max: Annotated[
         int, Doc(description="Unproven codes per ten thousand neighbours in ten minutes before the same.", ge=1)
     ] = 20
-    code_failures_free: Annotated[int, Doc(description="Wrong codes per number and hour before the same.", ge=1)] = 10
+    code_failures_free_max: Annotated[
+        int, Doc(description="Wrong codes per number and hour before the same.", ge=1)
+    ] = 10
     challenge_level_max: Annotated[
         int, Doc(description="Each level doubles the work; at most so many.", ge=0, le=8)
     ] = 6

@@ -28,7 +28,7 @@ def make_people(settings: VotingSettings, keys: RoundKeys) -> People:
     regions = parse_regions(settings.phone_regions)
     if regions is None:
         raise ConfigurationError("VOTING_PHONE_REGIONS: name regions by ISO 3166, separated by commas, such as CN,HK")
-    return People(keys, _verifier(settings), regions, settings.voter_age_min_years)
+    return People(keys, _verifier(settings), regions, settings.voter_age_years_min)
 
 
 def _verifier(settings: VotingSettings) -> Verifier | None:

@@ -73,6 +73,13 @@ class People:
     def needs_id(self, frozen: FrozenRound) -> bool:
         return frozen.rules.ballot.identity == "phone_and_id"
 
+    def check_possible(self, frozen: FrozenRound) -> None:
+        """Raises Refusal identity_unavailable where the round needs IDs that nobody here can verify."""
+        if self.needs_id(frozen) and self._verifier is None:
+            raise Refusal(
+                Reason.IDENTITY_UNAVAILABLE, "This round needs verified IDs, and nobody here is set up to verify them."
+            )
+
     def claim(self, frozen: FrozenRound, phone: str, typed: Typed, now_s: float) -> Person:
         """What is claimed, checked as far as anybody can without asking; raises Refusal too_young, consent_missing,
         bad_national_id, bad_form or identity_unavailable."""
@@ -80,10 +87,7 @@ class People:
             raise Refusal(Reason.TOO_YOUNG, f"Voters are {self._age_min_years} or older.")
         if not self.needs_id(frozen):
             return Person(phone)
-        if self._verifier is None:
-            raise Refusal(
-                Reason.IDENTITY_UNAVAILABLE, "This round needs verified IDs, and nobody here is set up to verify them."
-            )
+        self.check_possible(frozen)
         found = self.checked_id(frozen, typed.national_id, typed.consent_id, now_s)
         name = canonical_name(typed.name)
         if not 0 < len(name) <= _NAME_MAX_CHARS:
