@@ -79,8 +79,9 @@ def input_files(
         "rules.toml": message.rules.encode(),
         "candidates.csv": candidates_csv(_candidate(card) for card in message.candidates),
     }
-    if message.events:
-        files["events.csv"] = events_csv(Event(each.at, each.event, each.detail) for each in message.events)
+    events = [*message.events, *(tally.events if tally is not None else [])]
+    if events:
+        files["events.csv"] = events_csv(Event(each.at, each.event, each.detail) for each in events)
     if message.lots_seed:
         files["reveal.toml"] = reveal_toml(message.lots_seed)
     if tally is not None:

@@ -118,7 +118,10 @@ class ExclusionCount(msgspec.Struct, frozen=True):
 
 
 class TallyContent(msgspec.Struct, frozen=True):
-    """What a tally says: counts of what is not excluded, per candidate and stratum; `strata`: ballots of each."""
+    """What a tally says: counts of what is not excluded, per candidate and stratum; `strata`: ballots of each.
+
+    `events` are those that only voting decides: extensions of the window after an outage.
+    """
 
     round: str
     counts: list[VoteCount]
@@ -127,6 +130,7 @@ class TallyContent(msgspec.Struct, frozen=True):
     excluded: int
     turnout: int
     strata: dict[str, int] = {}
+    events: list[RoundEvent] = []
 
 
 Message = RoundMessage | StaffMessage | TallyMessage | RankingMessage

@@ -29,6 +29,7 @@ from services.voting.challenges import Challenges
 from services.voting.devices import Devices
 from services.voting.identity import keyed
 from services.voting.ledger import Entry
+from services.voting.pulse import Pulse
 from services.voting.reasons import Reason
 from services.voting.receipts import receipt_text
 from services.voting.rounds import FrozenRound, RoundBook
@@ -86,12 +87,13 @@ class BallotRoute:
     def __init__(
         self, rest: Callable[[Scope, Receive, Send], Any], *, rounds: RoundBook, tokens: VoterTokens,
         admission: Admission, challenges: Challenges, devices: Devices, addresses: Addresses, clock: Clock,
-        round_key: Callable[[str], bytes | None], body_max_bytes: int, body_timeout_s: float, ballot_timeout_s: float,
+        pulse: Pulse, round_key: Callable[[str], bytes | None], body_max_bytes: int, body_timeout_s: float,
+        ballot_timeout_s: float,
     ) -> None:  # fmt: skip
         self._rest = rest
         self._rounds, self._tokens, self._admission = rounds, tokens, admission
         self._challenges, self._devices, self._addresses, self._clock = challenges, devices, addresses, clock
-        self._round_key = round_key
+        self._pulse, self._round_key = pulse, round_key
         self._body_max_bytes, self._body_timeout_s = body_max_bytes, body_timeout_s
         self._ballot_timeout_s = ballot_timeout_s
 
@@ -133,6 +135,7 @@ class BallotRoute:
 
     async def _outcome(self, scope: Any, receive: Receive, round_id: str) -> Outcome:
         if self._admission.full or not self._clock.trustworthy:
+            self._pulse.note(self._token(scope), well=False)
             return _FULL
         token = self._token(scope)
         if token is None:
@@ -151,9 +154,11 @@ class BallotRoute:
                 if isinstance(ballot, Refused):
                     return ballot
                 limit.reschedule(asyncio.get_running_loop().time() + self._ballot_timeout_s)
-                return await self._admission.submit(ballot)
+                outcome = await self._admission.submit(ballot)
         except TimeoutError:
-            return _TOO_SLOW if ballot is None else _SLOW
+            outcome = _TOO_SLOW if ballot is None else _SLOW
+        self._pulse.note(token, well=isinstance(outcome, Accepted) or outcome.reason is not Reason.OVERLOADED)
+        return outcome
 
     def _refused(self, refused: Refused, round_id: str, identity: str) -> _Answer:
         reason = refused.reason

@@ -123,7 +123,10 @@ async def post_code(
         asked = await context.sign_in.ask(frozen, data.phone, data.altcha, data.route, code_source(context, request))
     except Refusal as refusal:
         metrics.codes_total.labels(refusal.reason.value).inc()
+        if refusal.reason is Reason.CODES_PAUSED:
+            context.pulse.note_code(frozen.number, sent=False)
         raise
+    context.pulse.note_code(frozen.number, sent=True)
     return msgspec.structs.asdict(asked)
 
 

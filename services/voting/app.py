@@ -39,6 +39,7 @@ from services.voting.context import Context
 from services.voting.delivery import store as delivery_store
 from services.voting.delivery.compose import make_courier, outbox_of, report_secret
 from services.voting.devices import Devices
+from services.voting.extensions import Extender
 from services.voting.identity import RoundKeys
 from services.voting.identity.compose import identity_providers, make_oidc, make_people, make_wechat
 from services.voting.ledger import LedgerWriter
@@ -55,7 +56,7 @@ FOLDER = Path(__file__).parent
 _LEADER_LOCK = 0x70780101
 
 
-def _context(settings: VotingSettings, pool: Pool, redis: Redis) -> Context:
+def _context(settings: VotingSettings, pool: Pool, redis: Redis, clock: Clock) -> Context:
     master = read_secret(settings.master_secret_file, "VOTING_MASTER_SECRET_FILE")
     keys, tokens = RoundKeys(settings.round_keys_dir, master), VoterTokens(derive(master, "voter-tokens"))
     challenges = Challenges(
@@ -68,7 +69,7 @@ def _context(settings: VotingSettings, pool: Pool, redis: Redis) -> Context:
     return Context(
         settings=settings,
         pool=pool,
-        clock=Clock(),
+        clock=clock,
         rounds=RoundBook(pool),
         keys=keys,
         tokens=tokens,
@@ -112,6 +113,13 @@ def _admission(settings: VotingSettings, turnstile: Turnstile) -> Admission:
 def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
     """What runs once, whichever worker leads."""
     pool, rounds = context.pool, context.rounds
+    extender = Extender(pool, rounds)
+
+    async def seal_due() -> int:
+        # First the outage rule: a window that it extends is not over yet.
+        now = context.clock.now()
+        extended = await extender.extend_once(now)
+        return extended + await tally.seal_due_once(pool, rounds, context.tally_key, now)
 
     async def restore_overdue() -> int:
         now = context.clock.now()
@@ -126,7 +134,7 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
         Loop("follow registry.staff", Follower(pool, redis, REGISTRY_STAFF, apply_staff).follow_once, 0.2),
         Loop("relay voting.tallies", Relay(pool, redis, VOTING_TALLIES).relay_once, 0.2),
         Loop("count ballots", lambda: tally.count_once(pool), 0.25),
-        Loop("seal due tallies", lambda: tally.seal_due_once(pool, rounds, context.tally_key, context.clock.now()), 1),
+        Loop("extend windows and seal due tallies", seal_due, 1),
         Loop("restore overdue holds", restore_overdue, 30),
         Loop("watch holds", watch_holds, 5),
         Loop("sweep", lambda: codes_store.sweep(pool), 60),
@@ -143,14 +151,22 @@ def _own_loops(context: Context) -> list[Loop]:
         context.turnstile.epoch = await ledger.epoch(context.pool)
         return 0
 
-    return [Loop("refresh rounds", context.rounds.refresh, 0.25), Loop("measure clock", measure_clock, 5)]
+    async def beat() -> int:
+        return await context.pulse.beat_once(context.pool, context.rounds, context.clock)
+
+    return [
+        Loop("refresh rounds", context.rounds.refresh, 0.25),
+        Loop("measure clock", measure_clock, 5),
+        Loop("heartbeat", beat, 1),
+    ]
 
 
 class Application:
     """The ASGI application: the ballot route in front, the framework behind it."""
 
-    def __init__(self, settings: VotingSettings) -> None:
+    def __init__(self, settings: VotingSettings, clock: Clock | None = None) -> None:
         self.settings = settings
+        self._clock = clock or Clock()
         self.context: Context | None = None
         self._ballots: BallotRoute | None = None
         pages = Pages("voting", FOLDER)
@@ -196,7 +212,7 @@ class Application:
             slow = open_redis(settings.redis_url, timeout_s=5.0, connections_max=8, name="voting-loops")
             stack.push_async_callback(fast.aclose)
             stack.push_async_callback(slow.aclose)
-            context = self.context = _context(settings, pool, fast)
+            context = self.context = _context(settings, pool, fast, self._clock)
             stack.push_async_callback(context.courier.close)
             for closing in (context.sign_in.people, context.wechat, context.oidc):
                 if closing is not None:
@@ -219,6 +235,6 @@ class Application:
         return BallotRoute(
             self._edge, rounds=context.rounds, tokens=context.tokens, admission=admission,
             challenges=context.challenges, devices=context.devices, addresses=context.addresses, clock=context.clock,
-            round_key=context.keys.get, body_max_bytes=settings.ballot_body_max_bytes,
+            pulse=context.pulse, round_key=context.keys.get, body_max_bytes=settings.ballot_body_max_bytes,
             body_timeout_s=settings.body_timeout_s, ballot_timeout_s=settings.ballot_timeout_s,
         )  # fmt: skip

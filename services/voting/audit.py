@@ -73,6 +73,19 @@ INVARIANTS: dict[str, str] = {
         SELECT b.station, count(*) AS ballots FROM ballots AS b WHERE b.station IS NOT NULL AND b.period = 0
         GROUP BY b.station
         HAVING count(*) > (SELECT count(*) FROM station_sessions AS w WHERE w.station = b.station)""",
+    "an extension begins where the window ended": """
+        SELECT round_number, number FROM (
+            SELECT round_number, number, closed_before,
+                   lag(closes) OVER of_round AS before, row_number() OVER of_round AS place
+            FROM extensions WINDOW of_round AS (PARTITION BY round_number ORDER BY number)) AS steps
+        WHERE number <> place OR closed_before <> before""",
+    "an extension rests on minutes that did not go well": """
+        SELECT e.round_number, e.number, h.minute FROM extensions AS e JOIN heartbeats AS h
+            ON h.round_number = e.round_number AND h.minute >= e.failed_from AND h.minute < e.failed_until
+        WHERE h.written_at < e.decided_at GROUP BY 1, 2, 3 HAVING sum(h.failed) + sum(h.codes_unsent) = 0""",
+    "no window was extended after the seal": """
+        SELECT e.round_number, e.number FROM extensions AS e JOIN rounds AS r ON r.number = e.round_number
+        WHERE e.decided_at > r.sealed_at""",
     "outbox numbers are dense": """
         SELECT stream FROM outbox WHERE n IS NOT NULL GROUP BY stream HAVING max(n) <> count(*) OR min(n) <> 1""",
     "a person is bound to one phone, and each place at a phone to one person": """

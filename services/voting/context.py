@@ -18,6 +18,7 @@ from services.voting.devices import Devices
 from services.voting.identity import RoundKeys, keyed
 from services.voting.identity.oidc import Oidc
 from services.voting.identity.wechat import Wechat
+from services.voting.pulse import Pulse
 from services.voting.rounds import FrozenRound, Phase, RoundBook
 from services.voting.settings import VotingSettings
 from services.voting.turnstile import Turnstile
@@ -48,6 +49,7 @@ class Context:
     door: StaffDoor
     tally_key: bytes
     bundle_secret: bytes
+    pulse: Pulse = field(default_factory=Pulse)
     results_cache: dict[str, tuple[float, Phase, bytes, str]] = field(default_factory=dict)
 
     def address_key(self, frozen: FrozenRound, address: str) -> bytes | None:

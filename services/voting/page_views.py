@@ -112,7 +112,7 @@ def round_page(
         "levels": options["level"],
         "categories": options["category"],
         "asked": {"level": level, "category": category, "q": words},
-        "events": [event for event in frozen.message.events if event.event in ("extension", "withdrawal", "closed")],
+        "events": [event for event in frozen.events if event.event in ("extension", "withdrawal", "closed")],
     }
 
 

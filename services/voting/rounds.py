@@ -15,14 +15,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from services.shared.messages import CandidateCard, RoundMessage, decode, encode
+from services.shared.messages import CandidateCard, RoundEvent, RoundMessage, decode, encode
 from services.shared.messages import Message as StreamMessage
 from services.shared.postgres import Connection, Pool
 from services.shared.ranking.candidates import Candidate, group_of
 from services.shared.ranking.model import Rules
 from services.shared.ranking.rules import parse_rules
+from services.voting import outage_store
 from services.voting.ballot import BallotRule, Choice
 from services.voting.orders import balanced_orders
+from services.voting.outage import SETTLE, Extension
 
 
 class Phase(StrEnum):
@@ -36,8 +38,12 @@ class Phase(StrEnum):
 class FrozenRound:
     """One round; everything derived from its message is made once."""
 
-    def __init__(self, number: int, message: RoundMessage, sealed_at: datetime | None, forgotten: bool) -> None:
+    def __init__(
+        self, number: int, message: RoundMessage, sealed_at: datetime | None, forgotten: bool,
+        extensions: tuple[Extension, ...] = (), watched_from: datetime | None = None,
+    ) -> None:  # fmt: skip
         self.number, self.message, self.sealed_at, self.forgotten = number, message, sealed_at, forgotten
+        self.extensions, self.watched_from = extensions, watched_from or message.frozen_at
         self.id = message.round
         self.rules: Rules = parse_rules(message.rules.encode())
         self.title = self.rules.round.title
@@ -52,9 +58,9 @@ class FrozenRound:
         self._bodies: dict[int | None, tuple[bytes, str]] = {}
 
     @property
-    def version(self) -> tuple[int, datetime | None, bool]:
+    def version(self) -> tuple[int, datetime | None, bool, int]:
         """Changes when the cached round is no longer true."""
-        return (self.message.version, self.sealed_at, self.forgotten)
+        return (self.message.version, self.sealed_at, self.forgotten, len(self.extensions))
 
     @property
     def tag(self) -> str:
@@ -67,17 +73,38 @@ class FrozenRound:
 
     @property
     def closes(self) -> datetime | None:
-        """When voting ends: the rules' moment, or earlier where the round was closed by hand."""
+        """When voting ends: the rules' moment, later after an outage, or earlier where the round was closed by hand."""
         if self.rules.windows.voting is None:
             return None
         closed_early = self.message.closed_early_at
-        closes = self.rules.windows.voting.closes
+        closes = self.extensions[-1].closes if self.extensions else self.rules.windows.voting.closes
         return min(closes, closed_early) if closed_early else closes
 
     @property
     def seal_due(self) -> datetime | None:
-        """After this moment no ballot received in time can still be on its way."""
-        return None if self.closes is None else self.closes + timedelta(seconds=self.rules.windows.commit_grace_s)
+        """After this moment no ballot received in time is still on its way, and no minute of the window is unjudged."""
+        if self.closes is None:
+            return None
+        grace = timedelta(seconds=self.rules.windows.commit_grace_s)
+        extendable = self.rules.outage is not None and self.message.closed_early_at is None
+        return self.closes + (max(grace, SETTLE) if extendable else grace)
+
+    @property
+    def extension_events(self) -> list[RoundEvent]:
+        """The extensions as they are published."""
+        return [RoundEvent(each.decided_at, "extension", self._extension_text(each)) for each in self.extensions]
+
+    @property
+    def events(self) -> list[RoundEvent]:
+        """Everything that happened to the round after it was frozen, in order."""
+        return sorted([*self.message.events, *self.extension_events], key=lambda event: event.at)
+
+    def _extension_text(self, extension: Extension) -> str:
+        before, closes, since, until = (
+            moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+            for moment in (extension.closed_before, extension.closes, extension.failed_from, extension.failed_until)
+        )
+        return f"投票截止由 {before} 延长至 {closes}：{since} 至 {until} 投票服务未能正常受理"
 
     @property
     def published(self) -> bool:
@@ -138,7 +165,7 @@ class FrozenRound:
             "rules_digest": self.digest,
             "consent": message.consent,
             "order": order,
-            "events": [{"at": event.at, "event": event.event, "detail": event.detail} for event in message.events],
+            "events": [{"at": event.at, "event": event.event, "detail": event.detail} for event in self.events],
             "candidates": [self._card(card) for card in self.ordered_cards(order)],
         }
 
@@ -183,15 +210,21 @@ class RoundBook:
     async def refresh(self) -> int:
         """Take up what changed; returns the number of rounds made anew."""
         changed = 0
-        rows = await self._pool.fetch("SELECT number, version, sealed_at, forgotten_at FROM rounds")
+        rows = await self._pool.fetch(
+            "SELECT number, version, sealed_at, forgotten_at, watched_from,"
+            " (SELECT count(*) FROM extensions AS e WHERE e.round_number = r.number) AS extended"
+            " FROM rounds AS r"
+        )
         for row in rows:
             known = self._by_number.get(row["number"])
-            if known and known.version == (row["version"], row["sealed_at"], row["forgotten_at"] is not None):
+            forgotten = row["forgotten_at"] is not None
+            if known and known.version == (row["version"], row["sealed_at"], forgotten, row["extended"]):
                 continue
             body = await self._pool.fetchval("SELECT message FROM rounds WHERE number = $1", row["number"])
             message = decode(body)
             assert isinstance(message, RoundMessage)
-            fresh = FrozenRound(row["number"], message, row["sealed_at"], row["forgotten_at"] is not None)
+            extensions = await outage_store.extensions(self._pool, row["number"])
+            fresh = FrozenRound(row["number"], message, row["sealed_at"], forgotten, extensions, row["watched_from"])
             self._by_id[fresh.id] = self._by_number[fresh.number] = fresh
             changed += 1
         self.refreshed = True

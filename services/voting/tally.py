@@ -96,6 +96,7 @@ async def seal_round(pool: Pool, frozen: FrozenRound, tally_key: bytes, now: dat
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS, frozen.number)
         if await connection.fetchval("SELECT sealed_at FROM rounds WHERE number = $1", frozen.number) is not None:
             raise Refusal(Reason.ALREADY_SEALED, "This round's tally is sealed and final.")
+        await _require_newest(connection, frozen)
         await _require_decided(connection, frozen.number)
         content = await count(connection, frozen)
         await _store(connection, frozen, content, tally_key, sealed_by)
@@ -110,6 +111,13 @@ def _require_ended(frozen: FrozenRound, now: datetime) -> None:
     if now < due:
         wait_s = int((due - now).total_seconds()) + 1
         raise Refusal(Reason.GRACE_RUNNING, "Ballots received in time may still be committed.", retry_after_s=wait_s)
+
+
+async def _require_newest(connection: Connection, frozen: FrozenRound) -> None:
+    """The window may have been extended since this process looked at the round."""
+    extended = await connection.fetchval("SELECT count(*) FROM extensions WHERE round_number = $1", frozen.number)
+    if extended != len(frozen.extensions):
+        raise Refusal(Reason.WINDOW_OPEN, "The voting window was just extended.")
 
 
 async def _require_decided(connection: Connection, round_number: int) -> None:
@@ -155,6 +163,7 @@ async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
         excluded=len(excluded),
         turnout=totals["voters"],
         strata={row["stratum"]: row["ballots"] for row in strata},
+        events=frozen.extension_events,
     )
 
 

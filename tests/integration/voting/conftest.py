@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from services.cli.people import Citizen, no_cookies
 from services.cli.supervisor import PlatformServers
+from services.shared.clock import Clock
 from services.shared.messages import RoundMessage
 from services.shared.postgres import transaction
 from services.voting.app import Application
@@ -78,17 +79,24 @@ def settings_changes() -> dict[str, object]:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    """Override in a module to decide the receive time."""
+    return Clock()
+
+
+@pytest.fixture
 async def voting(
     servers: PlatformServers,
     databases: Databases,
     operator_redis: Redis,
     tmp_path: Path,
     settings_changes: dict[str, object],
+    clock: Clock,
 ) -> AsyncIterator[Voting]:
     database = await databases.clone("voting")
     keys = tmp_path / f"keys-{os.getpid()}"
     keys.mkdir()
-    application = Application(voting_settings(servers, database, keys, **settings_changes))
+    application = Application(voting_settings(servers, database, keys, **settings_changes), clock)
     app: Litestar = application.litestar
     async with in_own_task(app.lifespan()):
         transport = httpx.ASGITransport(app=application, client=("127.0.0.1", 5000))  # type: ignore[arg-type]
