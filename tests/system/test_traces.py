@@ -29,7 +29,17 @@ _LINK = re.compile(r'(?:href|src|action)="(/[^"#]*)"')
 
 def tells(text: str, number: int) -> bool:
     """The number as a word of its own, not as part of a digest or a time."""
-    return re.search(rf"(?<![\w.:/+-]){number}(?:\.0)?(?![\w:/+-]|\.\d)", text) is not None
+    return re.search(rf"(?<![\w./+-])(?<!\d:){number}(?:\.0)?(?![\w/+-]|[.:]\d)", text, re.ASCII) is not None
+
+
+@pytest.mark.parametrize("text", ['{"votes":137}', "<td>137</td>", "137票", "votes 137.0", "c1,137", "137"])
+def test_the_search_finds_the_number(text: str) -> None:
+    assert tells(text, 137)
+
+
+@pytest.mark.parametrize("text", ["a137f", "12:00:01.137", "1137", "127.0.0.1:137", "137px", "2026-137", "0.137"])
+def test_the_search_takes_no_part_of_another_word_for_it(text: str) -> None:
+    assert not tells(text, 137)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -175,7 +185,11 @@ async def test_sealed_and_proposed_the_count_stays_hidden_until_two_people_publi
         "voting", "SELECT votes FROM running_tallies AS t JOIN rounds AS r ON r.number = t.round_number"
         " WHERE r.round = $1 ORDER BY votes DESC LIMIT 1", ROUND,
     )  # fmt: skip
-    assert await voted.state(ROUND) == "sealed"
+
+    async def sealed() -> bool:
+        return await voted.state(ROUND) == "sealed"
+
+    await wait_until(sealed, 5, "every voting worker knows of the seal")
     where = await told(voted, receipt, int(row["votes"]))
     # A metric may have this value by chance; anything else may not.
     assert {each for each in where if not re.match(r"(registry|voting|scoring): ", each)} == set()
