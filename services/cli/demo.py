@@ -99,6 +99,7 @@ class Demonstration:
             await self._finished_round()
         if await self._state(OPEN) is None:
             await self._load(OPEN, OPEN_S)
+            await self._wait("the open round opens", lambda: self._is(OPEN, "open"), 10)
             _step(f"{OPEN} is open for voting and scoring")
 
     async def go_on(self) -> None:
