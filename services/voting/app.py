@@ -49,6 +49,7 @@ from services.voting.reissues.api import reissues_router
 from services.voting.rounds import RoundBook, apply_round
 from services.voting.settings import Limits, VotingSettings
 from services.voting.stations.api import stations_router
+from services.voting.stations.pages import station_pages_router
 from services.voting.turnstile import Turnstile
 from services.voting.voter_token import VoterTokens
 
@@ -179,6 +180,7 @@ class Application:
                 staff_router,
                 reissues_router,
                 stations_router,
+                station_pages_router,
                 identity_router,
                 delivery_router,
                 pages_router,

@@ -34,9 +34,12 @@ class Office:
                 " ON CONFLICT (stream) DO UPDATE SET complete_at = now()"
             )
 
+    def token(self, name: str) -> str:
+        """A fresh token, as the registry hands it out."""
+        return self._signer.sign(name, name, [], datetime.now(UTC))[0]
+
     async def call(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
-        token, _ = self._signer.sign(name, name, [], datetime.now(UTC))
-        headers = {"authorization": f"Bearer {token}"}
+        headers = {"authorization": f"Bearer {self.token(name)}"}
         return await self._voting.http.request(method, f"{BASE}{path}", json=body, headers=headers)
 
     async def exclude(self, receipt: str, first: str = "ann", second: str = "bob") -> str:

@@ -154,3 +154,29 @@ async def test_a_station_needs_a_name_of_its_own(office: Office) -> None:
     for form in ({"name": "文化站", "unit": "x"}, {"name": " ", "unit": "x"}, {"name": "x", "unit": "长" * 81}):
         answer = await office.call("ann", "POST", "/stations", form)
         assert (answer.status_code, answer.json()["reason"]) == (422, "bad_station")
+
+
+async def _page(voting: Voting, office: Office, path: str, name: str = "hal") -> httpx.Response:
+    headers = {"cookie": f"px_staff={office.token(name)}", "accept": "text/html"}
+    return await voting.http.get(f"/rounds/small{path}", headers=headers)
+
+
+async def test_the_helpers_pages_are_for_helpers(voting: Voting, office: Office) -> None:
+    station = await _station(office)
+    for path in ("/stations", f"/stations/{station}"):
+        page = await _page(voting, office, path)
+        assert page.status_code == 200
+        assert "文化站" in page.text
+        assert (await _page(voting, office, path, "ann")).status_code == 403
+        unknown = await voting.http.get(f"/rounds/small{path}")
+        assert (unknown.status_code, unknown.headers["location"].split("?")[0]) == (303, "/sign-in/renew")
+    # An account that voting does not know is told so, instead of being sent to and fro.
+    assert (await _page(voting, office, "/stations?renewed=1", "nobody")).status_code == 503
+
+
+async def test_the_station_page_holds_no_token_and_no_count(voting: Voting, office: Office) -> None:
+    station = await _station(office)
+    page = (await _page(voting, office, f"/stations/{station}")).text
+    assert office.token("hal")[:20] not in page
+    assert 'autocomplete="tel' not in page
+    assert page.count('type="checkbox" value="c') == 6

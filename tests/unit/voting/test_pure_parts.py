@@ -27,6 +27,13 @@ def test_a_token_says_what_was_signed() -> None:
     assert tokens.verify(tokens.sign(TOKEN), 1_900_000_000) == TOKEN
 
 
+@given(station=st.integers(1, 2**31 - 1), stratum=st.text(max_size=10))
+def test_a_token_of_a_station_carries_its_number(station: int, stratum: str) -> None:
+    tokens = VoterTokens(b"k" * 32)
+    assisted = VoterToken(7, b"v" * 16, 1, "station", stratum, 2_000_000_000, station)
+    assert tokens.verify(tokens.sign(assisted), 1_900_000_000) == assisted
+
+
 def test_an_expired_token_is_none() -> None:
     tokens = VoterTokens(b"k" * 32)
     assert tokens.verify(tokens.sign(TOKEN), TOKEN.expires) is None
