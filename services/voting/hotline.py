@@ -45,18 +45,22 @@ async def look_up(pool: Pool, people: People, frozen: FrozenRound, phone: str, s
         await hotline_store.note_lookup(connection, frozen.number, phone_key, staff)
         rows = await hotline_store.codes_of(connection, frozen.number, phone_key, _SHOWN_MAX)
     return [
-        CodeSent(row["created_at"], row["route"], _sending(row["states"]), _failure(row["failures"]), row["expired"])
+        CodeSent(
+            row["created_at"], row["route"], _sending(row["states"], expired=row["expired"]),
+            _failure(row["failures"]), row["expired"],
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
-def _sending(states: list[str]) -> Sending:
+def _sending(states: list[str], *, expired: bool) -> Sending:
     """The best that any attempt came to; a code that nobody will send any more has failed."""
     if "delivered" in states:
         return Sending.DELIVERED
     if "accepted" in states:
         return Sending.ACCEPTED
-    return Sending.FAILED if states and "waiting" not in states else Sending.UNDER_WAY
+    under_way = "waiting" in states if states else not expired
+    return Sending.UNDER_WAY if under_way else Sending.FAILED
 
 
 def _failure(failures: list[str]) -> str:

@@ -19,8 +19,8 @@ from services.voting.delivery.provider import Failure, Report, Taken
 
 _VERSION = "2017-05-25"
 _EMPTY_HASH = hashlib.sha256(b"").hexdigest()
-_NUMBER_THROTTLED = ("isv.BUSINESS_LIMIT_CONTROL", "isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL")
-_BAD_NUMBER = ("isv.MOBILE_NUMBER_ILLEGAL", "isv.MOBILE_COUNT_OVER_LIMIT", "isv.BLACK_KEY_CONTROL_LIMIT")
+_SPENT = ("isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL")
+_AWAY = ("isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR", "ServiceUnavailable", "InternalError")
 
 
 class AliyunAccount(msgspec.Struct, frozen=True):
@@ -83,16 +83,15 @@ class Aliyun:
 
 
 def failure_of(code: str) -> Failure:
-    """Their error codes as ours."""
-    if code in _NUMBER_THROTTLED:
+    """Their error codes as ours. What a stranger can bring about with a number never blames the provider: nobody may
+    silence it for all by asking much for one."""
+    if code == "isv.BUSINESS_LIMIT_CONTROL":
         return Failure.NUMBER_THROTTLED
-    if code in _BAD_NUMBER:
+    if code == "isv.MOBILE_NUMBER_ILLEGAL":
         return Failure.BAD_NUMBER
-    if code.startswith("Throttling"):
+    if code.startswith("Throttling") or code in _SPENT:
         return Failure.PROVIDER_THROTTLED
-    if code in ("isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR", "ServiceUnavailable", "InternalError"):
-        return Failure.PROVIDER_AWAY
-    return Failure.PROVIDER_REFUSED
+    return Failure.PROVIDER_AWAY if code in _AWAY else Failure.PROVIDER_REFUSED
 
 
 def canonical_query(query: Mapping[str, str]) -> str:

@@ -46,7 +46,12 @@ class Courier:
     ) -> None:  # fmt: skip
         self._pool, self._timeout_s, self._wait_s, self._under_way_max = pool, timeout_s, wait_s, under_way_max
         self.providers = {provider.name: provider for provider in providers}
-        self._breakers = {name: Breaker(failures_max, open_s) for name in self.providers}
+        # One for each way of a provider: a broken voice template must not stop its messages.
+        self._breakers = {
+            (name, route): Breaker(failures_max, open_s)
+            for name, provider in self.providers.items()
+            for route in provider.routes
+        }
         self._under_way: set[asyncio.Task[None]] = set()
 
     def ready(self, route: str) -> bool:
@@ -57,7 +62,7 @@ class Courier:
         return [
             provider
             for name, provider in self.providers.items()
-            if route in provider.routes and self._breakers[name].closed
+            if route in provider.routes and self._breakers[name, route].closed
         ]
 
     async def hand_over(self, request: UUID, phone: str, code: str, route: str) -> None:
@@ -87,7 +92,7 @@ class Courier:
             # It may have been sent all the same: a second message with the same code harms nobody.
             outcome = Failure.PROVIDER_AWAY
         word, blamed = ("accepted", False) if isinstance(outcome, Taken) else (outcome.value, outcome.blames_provider)
-        self._breakers[provider.name].note(failed=blamed)
+        self._breakers[provider.name, route].note(failed=blamed)
         metrics.code_deliveries_total.labels(provider.name, word).inc()
         await store.settle(self._pool, number, outcome)
         return outcome

@@ -118,16 +118,15 @@ class Tencent:
 
 
 def failure_of(code: str) -> Failure:
-    """Their error codes as ours."""
-    if code.startswith("LimitExceeded.PhoneNumber"):
+    """Their error codes as ours. What a stranger can bring about with a number never blames the provider: nobody may
+    silence it for all by asking much for one."""
+    if code.startswith("LimitExceeded.PhoneNumber") or code == "LimitExceeded.DeliveryFrequencyLimit":
         return Failure.NUMBER_THROTTLED
-    if "PhoneNumber" in code or code.endswith("PhoneNumberInBlacklist"):
+    if "PhoneNumber" in code:
         return Failure.BAD_NUMBER
     if code.startswith(("RequestLimitExceeded", "LimitExceeded")):
         return Failure.PROVIDER_THROTTLED
-    if code.startswith("InternalError"):
-        return Failure.PROVIDER_AWAY
-    return Failure.PROVIDER_REFUSED
+    return Failure.PROVIDER_AWAY if code.startswith("InternalError") else Failure.PROVIDER_REFUSED
 
 
 def signed_headers(

@@ -172,6 +172,17 @@ async def test_a_failing_provider_rests_and_when_all_rest_codes_pause(
     assert paused.json()["alternatives"] == ["voice", "station"]
 
 
+@pytest.mark.parametrize("more_settings", [{"delivery_failures_max": 2}])
+async def test_nobody_silences_a_provider_by_asking_much_for_one_number_or_by_voice(
+    sending: Voting, aliyun: AliyunCloud
+) -> None:
+    aliyun.mishaps += [THROTTLED] * 4 + [Reply({"Code": "isv.TTS_TEMPLATE_ILLEGAL"})] * 2
+    for route in ("sms",) * 4 + ("voice",) * 2:
+        await sending.citizen().ask_code(route=route)
+    assert (await sending.citizen().ask_code()).status_code == 202
+    assert (aliyun.asked, len(aliyun.sent)) == (7, 1)
+
+
 @pytest.mark.parametrize("more_settings", [{"pool_max": 2, "delivery_wait_s": 0.2, "delivery_timeout_s": 2.0}])
 async def test_a_provider_that_hangs_holds_no_connection_and_nobody_up(
     sending: Voting, aliyun: AliyunCloud, tencent: TencentCloud

@@ -56,6 +56,7 @@ def test_a_signature_of_tc3_hmac_sha256_covers_scope_headers_and_body() -> None:
     [
         ("isv.BUSINESS_LIMIT_CONTROL", Failure.NUMBER_THROTTLED),
         ("isv.MOBILE_NUMBER_ILLEGAL", Failure.BAD_NUMBER),
+        ("isv.DAY_LIMIT_CONTROL", Failure.PROVIDER_THROTTLED),
         ("Throttling.User", Failure.PROVIDER_THROTTLED),
         ("isv.AMOUNT_NOT_ENOUGH", Failure.PROVIDER_REFUSED),
         ("SignatureDoesNotMatch", Failure.PROVIDER_REFUSED),
@@ -72,6 +73,8 @@ def test_error_codes_of_alibaba_cloud_as_ours(code: str, failure: Failure) -> No
         ("LimitExceeded.PhoneNumberThirtySecondLimit", Failure.NUMBER_THROTTLED),
         ("InvalidParameterValue.IncorrectPhoneNumber", Failure.BAD_NUMBER),
         ("FailedOperation.PhoneNumberInBlacklist", Failure.BAD_NUMBER),
+        ("LimitExceeded.DeliveryFrequencyLimit", Failure.NUMBER_THROTTLED),
+        ("LimitExceeded.AppDailyLimit", Failure.PROVIDER_THROTTLED),
         ("RequestLimitExceeded", Failure.PROVIDER_THROTTLED),
         ("AuthFailure.SignatureFailure", Failure.PROVIDER_REFUSED),
         ("InternalError", Failure.PROVIDER_AWAY),
