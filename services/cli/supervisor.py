@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
@@ -81,9 +80,7 @@ class PlatformServers:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def stop(self) -> None:
