@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -188,7 +189,13 @@ async def publish(path: Walk) -> None:
     await path.bad("two different people", "rounds", "publish", ROUND, "wang", "wang")
     await path.bad("no administrator", "rounds", "publish", ROUND, "wang", "expert1")
     assert "published: ranking 1, list 1" in await path.good("rounds", "publish", ROUND, *ADMINISTRATORS)
-    results = (await path.town.http.get(f"{VOTING}/rounds/{ROUND}/results")).json()
+    results: dict[str, Any] = {}
+
+    async def shown() -> bool:
+        results.update((await path.town.http.get(f"{VOTING}/rounds/{ROUND}/results")).json())
+        return "candidates" in results
+
+    await wait_until(shown, 5, "every voting worker shows the counts")
     votes = {each["candidate"]: each["votes"] for each in results["candidates"]}
     assert (votes, results["turnout"]) == ({"c1": 7, "c2": 9, "c3": 2, "c4": 1}, 14)
 

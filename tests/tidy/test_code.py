@@ -55,7 +55,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_a_modules_docstring_stays_short() -> None:
-    long = [str(path) for path in OURS if len((ast.get_docstring(parsed(path)) or "").splitlines()) > 8]
+    long = [str(path) for path in OURS if len((ast.get_docstring(parsed(path)) or "").splitlines()) > 9]
     assert long == []
 
 
