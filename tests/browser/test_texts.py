@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from services.shared.vocabulary import CATEGORIES, LEVELS
 from services.voting import page_views
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -38,6 +39,7 @@ def test_every_text_of_the_page_views_is_translated() -> None:
     known = _english("shared", "voting")
     source = Path(page_views.__file__).read_text()
     texts = set(re.findall(r'"([^"\n]*[\u4e00-\u9fff，。][^"\n]*)"', source))
+    texts |= {*LEVELS.values(), *CATEGORIES.values()}
     assert len(texts) > 30
     assert sorted(text for text in texts if not known.get(text)) == []
 

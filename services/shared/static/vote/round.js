@@ -84,7 +84,7 @@ async function showTurnout() {
   const place = document.getElementById("turnout");
   if (place === null || data.dataset.phase === "scheduled") return;
   const answer = await call("GET", `${path}/results`).catch(() => null);
-  if (answer && answer.ok && Number.isInteger(answer.body.turnout)) {
+  if (answer && answer.ok && answer.body.turnout > 0) {
     place.textContent = fill(texts.voters, { n: answer.body.turnout.toLocaleString("en") });
   }
 }
