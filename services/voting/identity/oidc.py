@@ -96,7 +96,7 @@ class Oidc:
     async def finish(self, round_id: str, sealed: str, state: str, code: str) -> Proven | OidcRefusal:
         """What the issuer says about whoever came back with `code` and `state`."""
         flow = self._open(sealed)
-        if flow is None or flow.round != round_id or not secrets.compare_digest(flow.state, state):
+        if flow is None or flow.round != round_id or not secrets.compare_digest(flow.state.encode(), state.encode()):
             return OidcRefusal.BAD_FLOW
         if not await self._discover():
             return OidcRefusal.AWAY

@@ -85,7 +85,8 @@ class Wechat:
         mark = told.get("watermark")
         if not isinstance(mark, dict) or mark.get("appid") != self._account.mini_app_id:
             return WechatRefusal.BAD_CODE
-        if abs(time.time() - float(mark.get("timestamp", 0))) > _PHONE_AGE_MAX_S:
+        taken_at = mark.get("timestamp")
+        if not isinstance(taken_at, int) or abs(time.time() - taken_at) > _PHONE_AGE_MAX_S:
             return WechatRefusal.BAD_CODE
         return f"+{told.get('countryCode', '')}{told.get('purePhoneNumber', '')}"
 

@@ -141,6 +141,7 @@ async def test_nobody_finishes_what_another_began(open_round: Voting, issuer: Is
     for flow, changes in (
         (mine["flow"], {}),
         (mine["flow"], {"state": "guessed"}),
+        (yours["flow"], {"state": "猜的"}),
         ("AAAA", {}),
         ("nonsense!", {}),
     ):

@@ -84,6 +84,7 @@ async def test_the_ledger_tells_the_route_and_keeps_no_openid(open_round: Voting
         {"person": {"openid": ""}},
         {"appid": "wx-another"},
         {"timestamp": 1_600_000_000},
+        {"timestamp": None},
     ],
 )
 async def test_what_proves_no_phone_is_refused(open_round: Voting, api: WechatApi, changes: dict[str, Any]) -> None:
