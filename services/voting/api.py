@@ -51,6 +51,8 @@ _TOO_LARGE = Refused(CommonReason.BODY_TOO_LARGE, "A ballot is short; this body 
 _TOO_SLOW = Refused(Reason.BAD_BALLOT, "The ballot did not arrive in time; send it again.")
 _SLOW = Refused(Reason.OVERLOADED, "The ledger is slow; the same ballot may be sent again.", 3)
 _NO_TOKEN = Refused(Reason.BAD_TOKEN, "Sign in again with a new code; your choices are kept.")
+# A genuine token proves that its round exists: another worker, which made it, has heard of the round sooner.
+_BEHIND = Refused(Reason.OVERLOADED, "This round has only just begun here; send the same ballot again.", 1)
 _NO_ROUND = Refused(Reason.UNKNOWN_ROUND, "There is no such round.")
 _OTHER_ROUND = Refused(Reason.BAD_TOKEN, "This sign-in belongs to another round; sign in to this one.")
 
@@ -141,7 +143,9 @@ class BallotRoute:
         if token is None:
             return _NO_TOKEN
         frozen = self._rounds.by_number(token.round_number)
-        if frozen is None or frozen.id != round_id:
+        if frozen is None:
+            return _BEHIND
+        if frozen.id != round_id:
             return _NO_ROUND if self._rounds.get(round_id) is None else _OTHER_ROUND
         received_at = self._clock.now()
         ballot: Ballot | Refused | None = None

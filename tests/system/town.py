@@ -160,7 +160,12 @@ class Town:
                     tasks.append(asyncio.create_task(outcome))
             tasks.append(asyncio.create_task(voter.insist(self.http, round_id)))
             await asyncio.sleep(0.025)  # the pace of arrival, not a wait for something
-        await asyncio.gather(*tasks)
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return voters
 
     async def ask(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
