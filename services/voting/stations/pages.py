@@ -6,6 +6,7 @@ in memory; everything of a person is gone after the receipt or a minute without 
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from services.shared.staff import Role, Staff
 from services.voting import page_views
 from services.voting.api_citizens import find
 from services.voting.context import Context, ContextDependency
+from services.voting.orders import ORDERS
 from services.voting.stations import stations
 
 AnyRequest = Request[Any, Any, Any]
@@ -68,11 +70,14 @@ async def show_station(
     if await _helper(context, request) is None:
         return _renew(request.url.path)
     translate = pages.translate(request)
+    # Every person gets another of the published orders: the page is loaded anew for each.
     return pages.render(
         request,
         "station.html",
         round=page_views.round_summary(frozen, context.clock.now(), translate),
-        cards=[page_views.card_view(frozen, card, translate) for card in frozen.cards],
+        cards=[
+            page_views.card_view(frozen, card, translate) for card in frozen.ordered_cards(secrets.randbelow(ORDERS))
+        ],
         station=await stations.find(context.pool, frozen, station),
     )
 

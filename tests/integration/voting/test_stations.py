@@ -125,7 +125,7 @@ async def test_the_limit_holds_for_sign_ins_at_the_same_moment(voting: Voting, o
 async def test_stations_are_reported_apart_and_those_of_a_candidates_unit_flagged(
     voting: Voting, office: Office
 ) -> None:
-    plain, interested = await _station(office), await _station(office, "活动中心", " 单位1 ")
+    plain, interested = await _station(office), await _station(office, "活动中心", " 单位 １ ")
     for station in (plain, interested, interested):
         citizen = voting.citizen()
         await _assist(office, station, citizen)

@@ -106,7 +106,8 @@ LATER = NOON + timedelta(hours=2, minutes=5)
 def test_the_same_outage_extends_once_while_it_takes_nothing_of_the_added_time(failing: range) -> None:
     seen = minutes(failing, until=NOON + timedelta(hours=2))
     # Minutes 0 … −8 begin at noon or later: nine of the added time, one too few.
-    assert find_failure(RULE, _extended(30, 20), seen, LATER) is None
+    rule = Rule(Fraction(9, 10), 10, within_last_hours=4, extend_minutes=120)
+    assert find_failure(rule, _extended(30, 20), seen, LATER) is None
 
 
 def test_an_outage_that_takes_ten_minutes_of_the_added_time_extends_again() -> None:
