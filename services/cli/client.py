@@ -80,6 +80,12 @@ class Client:
             raise CommandFailed(f"no platform is known under {home}: start it with `pingxuan up`, or set PINGXUAN_HOME")
         return cls(known, os.environ.get("PUBLIC_ORIGIN", ""))
 
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
     def url(self, path: str) -> str:
         """The service's own address where this machine runs it, else the public origin."""
         service = path.split("/")[2].upper() if path.startswith("/api/") else ""

@@ -49,6 +49,8 @@ def demo(port: int | None, home: str | None) -> None:
         asyncio.run(run_until_stopped(platform, lambda: _play(platform)))
     except PlatformError as error:
         raise CannotRun(str(error)) from None
+    except httpx.HTTPError as error:
+        raise CannotRun(f"a step of the demo was refused ({error}): start it again, or forget it with --home") from None
 
 
 async def _play(platform: Platform) -> None:

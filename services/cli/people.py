@@ -54,8 +54,13 @@ class Citizen:
         return f"{VOTING}/rounds/{self.round}"
 
     async def ask_code(self, **changes: Any) -> httpx.Response:
-        """Solve a challenge and ask for a code."""
+        """Solve a challenge and ask for a code; a number under suspicion is asked for more work, and does it."""
         challenge = (await self.http.get(f"{self._base}/challenge", headers=self.headers)).json()
+        answer = await self._ask(challenge, changes)
+        harder = answer.json().get("challenge") if answer.status_code == 403 else None
+        return answer if harder is None or changes else await self._ask(harder, changes)
+
+    async def _ask(self, challenge: Mapping[str, Any], changes: Mapping[str, Any]) -> httpx.Response:
         # The work releases the interpreter, so that others go on meanwhile.
         form = {"phone": self.phone, "altcha": await asyncio.to_thread(solve, challenge), **changes}
         return await self.http.post(f"{self._base}/codes", json=form, headers=self.headers)

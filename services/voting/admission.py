@@ -211,7 +211,10 @@ class Admission:
 
     def _note(self, ballot: Ballot, recorded: Recorded) -> None:
         """Tell the turnstile with the next batch. The list is bounded: a lost hint costs a look-up, no more."""
-        if len(self._remember) < self._batch_max * 4 and ballot.refusal is None:
+        # A ballot found by its id may belong to another day, or to before a reissue: a hint of it would refuse today's.
+        entry = ballot.entry
+        of_this_period = recorded.fresh or (entry.period == 0 and entry.reissue == 0)
+        if len(self._remember) < self._batch_max * 4 and ballot.refusal is None and of_this_period:
             recorded_at_us = (recorded.recorded_at - _EPOCH) // timedelta(microseconds=1)
             hint = Hint(
                 recorded.ballot_id.bytes, pack(recorded.choices), recorded.receipt, recorded_at_us, recorded.index

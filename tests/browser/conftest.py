@@ -89,8 +89,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         site.add_staff("expert1", "expert", "袁守正")
         await site.load(ROUND, read_folder(ROUNDS / ROUND), 3600)
         yield site
-        if site.client._http is not None:
-            site.client._http.close()
+        site.client.close()
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,6 @@ async def test_other_zones_midnights_mean_nothing(voting: Voting, clock: SetCloc
     assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
 
 
-@pytest.mark.xfail(strict=True, reason="admission remembers yesterday's ballot as a hint under today's period")
 async def test_a_repeat_after_midnight_takes_nothing_of_the_new_day(voting: Voting, clock: SetClock) -> None:
     await _open_round(voting, 'per = "day"\n')
     clock.at = datetime(2026, 11, 2, tzinfo=SHANGHAI) - TICK

@@ -1,7 +1,7 @@
 // Phone, challenge, code, session. The number and the code exist only in their fields and in the request that sends them.
 
 import { call, Lost } from "./api.js";
-import { Solutions } from "./challenge.js";
+import { Solutions, solve } from "./challenge.js";
 import { $, base, fieldError, hideNotice, reasons, round, show, store, tell, texts, waiting, worker } from "./page.js";
 import { fill } from "./rule.js";
 
@@ -50,9 +50,17 @@ async function askCode(route) {
   button.disabled = true;
   $("phone-status").textContent = texts.checking;
   try {
-    const altcha = await solutions.take();
-    $("phone-status").textContent = texts.asking;
-    codeAsked(await call("POST", `${base}/codes`, { phone: form.phone, altcha, route }));
+    const ask = (altcha) => {
+      $("phone-status").textContent = texts.asking;
+      return call("POST", `${base}/codes`, { phone: form.phone, altcha, route });
+    };
+    let answer = await ask(await solutions.take());
+    // A number under suspicion is asked for more work once; the person only waits a little longer.
+    if (!answer.ok && answer.body.challenge) {
+      $("phone-status").textContent = texts.checking;
+      answer = await ask(await solve(answer.body.challenge, worker));
+    }
+    codeAsked(answer);
   } catch (error) {
     cannotAsk(error);
   } finally {
