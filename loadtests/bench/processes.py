@@ -43,7 +43,8 @@ def parse_status_kb(text: str, name: str) -> int:
     return 0
 
 
-def _all_stats() -> dict[int, Stat]:
+def all_stats() -> dict[int, Stat]:
+    """Every process there is, by its pid."""
     found = {}
     for name in os.listdir(PROC):
         if name.isdigit():
@@ -68,7 +69,7 @@ def tree(root: int, stats: Mapping[int, Stat]) -> list[Stat]:
 
 def cpu_us(roots: Mapping[str, int]) -> dict[str, float]:
     """CPU time in µs since their start of the process trees named; raises ProcessLookupError for one that is gone."""
-    stats = _all_stats()
+    stats = all_stats()
     used = {}
     for name, root in roots.items():
         members = tree(root, stats)

@@ -89,7 +89,7 @@ class _Merged(Collector):
 
 
 def merge(expositions: Iterable[str]) -> bytes:
-    """One exposition whose samples are the sums of those of the workers."""
+    """One exposition for all workers: sums, and of gauges in seconds the largest."""
     totals: dict[str, Metric] = {}
     sums: dict[tuple[str, str, tuple[tuple[str, str], ...]], float] = {}
     for text in expositions:
@@ -97,7 +97,10 @@ def merge(expositions: Iterable[str]) -> bytes:
             known = totals.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             for sample in family.samples:
                 key = (known.name, sample.name, tuple(sorted(sample.labels.items())))
-                sums[key] = sums.get(key, 0.0) + sample.value
+                # A lag or an offset of several workers is as bad as the worst of them, not their sum.
+                worst = family.type == "gauge" and family.name.endswith("_seconds")
+                before = sums.get(key, 0.0)
+                sums[key] = max(before, sample.value, key=abs) if worst else before + sample.value
     for (family_name, name, labels), value in sums.items():
         if not name.endswith("_created"):
             totals[family_name].add_sample(name, dict(labels), value)

@@ -90,3 +90,11 @@ async def test_the_page_is_served_on_a_socket_and_nothing_else_is(tmp_path: Path
         assert (await reader.read()).startswith(b"HTTP/1.1 404")
         writer.close()
     assert await metrics.fetch(tmp_path / "w.sock") == ""
+
+
+def test_of_a_lag_the_worst_worker_is_told_and_of_a_queue_the_sum() -> None:
+    one = "# TYPE lag_seconds gauge\nlag_seconds -0.4\n# TYPE queue_length gauge\nqueue_length 2\n"
+    two = "# TYPE lag_seconds gauge\nlag_seconds 0.1\n# TYPE queue_length gauge\nqueue_length 3\n"
+    text = metrics.merge([one, two]).decode()
+    assert "lag_seconds -0.4" in text
+    assert "queue_length 5.0" in text
