@@ -22,6 +22,7 @@ from services.voting.codes_store import Asker, CodeUse
 from services.voting.delivery.courier import Courier
 from services.voting.identity import keyed
 from services.voting.identity.people import People, Person, Typed
+from services.voting.phone_region import find_region
 from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound
 from services.voting.settings import VotingSettings
@@ -149,6 +150,7 @@ class SignIn:
             # A try is spent before the provider is asked: a code in hand is no licence to guess IDs.
             proof = await self._reserve(frozen, proof, assistance)
             person = await self.people.verify(person)
+        stratum = await _found_stratum(frozen, person, stratum)
         return await self._enter(frozen, proof, person, stratum, now_s, assistance)
 
     async def _reserve(self, frozen: FrozenRound, proof: _Proof, assistance: Assistance | None) -> _Proof:
@@ -187,6 +189,7 @@ class SignIn:
     ) -> SignedIn:
         """A token for somebody whose phone another route has proven; raises the refusals of `People`."""
         person = await self.people.verify(person)
+        stratum = await _found_stratum(frozen, person, stratum)
         async with transaction(self._pool) as connection:
             voter_key = await self.people.voter_key(connection, frozen, person)
             reissue = await store.newest_reissue(connection, frozen.number, voter_key)
@@ -220,3 +223,10 @@ class SignIn:
 
     def _mac(self, request: UUID, code: str) -> bytes:
         return keyed(self._code_key, request.hex, code)
+
+
+async def _found_stratum(frozen: FrozenRound, person: Person, declared: str) -> str:
+    """What the counts are split by: the declared district, or the region of the proven phone, as the rules say."""
+    if frozen.rules.ballot.stratum == "phone_region":
+        return await find_region(person.phone)
+    return declared
