@@ -202,6 +202,25 @@ async def test_a_flushed_script_is_loaded_again_and_a_wiped_valkey_changes_nothi
     assert second.reason is Reason.ALREADY_VOTED
 
 
+async def test_a_full_valkey_changes_nothing(ledger_database: Database, redis_url: str, operator_redis: Redis) -> None:
+    """At `maxmemory` every write fails; in-process limits stand in and the ledger decides."""
+    before = (await operator_redis.config_get("maxmemory"))["maxmemory"]
+    await operator_redis.config_set("maxmemory", "1")
+    try:
+        async with running(ledger_database, redis_url) as admission:
+            voter, ballot_id = secrets.token_bytes(16), uuid4()
+            first = await admission.submit(ballot(voter, ballot_id))
+            again = await admission.submit(ballot(voter, ballot_id))
+            other = await admission.submit(ballot(voter))
+    finally:
+        await operator_redis.config_set("maxmemory", before)
+    assert isinstance(first, Accepted)
+    assert isinstance(again, Accepted)
+    assert again.receipt == first.receipt
+    assert isinstance(other, Refused)
+    assert other.reason is Reason.ALREADY_VOTED
+
+
 async def test_hints_of_another_epoch_count_for_nothing(
     ledger_database: Database, redis_url: str, operator_redis: Redis
 ) -> None:
