@@ -204,7 +204,7 @@ async def test_a_flushed_script_is_loaded_again_and_a_wiped_valkey_changes_nothi
 
 async def test_a_full_valkey_changes_nothing(ledger_database: Database, redis_url: str, operator_redis: Redis) -> None:
     """At `maxmemory` every write fails; in-process limits stand in and the ledger decides."""
-    before = (await operator_redis.config_get("maxmemory"))["maxmemory"]
+    before = str((await operator_redis.config_get("maxmemory"))["maxmemory"])
     await operator_redis.config_set("maxmemory", "1")
     try:
         async with running(ledger_database, redis_url) as admission:
