@@ -54,13 +54,17 @@ class Citizen:
         return f"{VOTING}/rounds/{self.round}"
 
     async def ask_code(self, **changes: Any) -> httpx.Response:
-        """Solve a challenge and ask for a code; a number under suspicion is asked for more work, and does it."""
+        """Solve a challenge and ask for a code, once."""
         challenge = (await self.http.get(f"{self._base}/challenge", headers=self.headers)).json()
-        answer = await self._ask(challenge, changes)
-        harder = answer.json().get("challenge") if answer.status_code == 403 else None
-        return answer if harder is None or changes else await self._ask(harder, changes)
+        return await self._ask(challenge, **changes)
 
-    async def _ask(self, challenge: Mapping[str, Any], changes: Mapping[str, Any]) -> httpx.Response:
+    async def ask_patiently(self) -> httpx.Response:
+        """Ask for a code; a number under suspicion is asked for more work, and does it."""
+        answer = await self.ask_code()
+        harder = answer.json().get("challenge") if answer.status_code == 403 else None
+        return answer if harder is None else await self._ask(harder)
+
+    async def _ask(self, challenge: Mapping[str, Any], **changes: Any) -> httpx.Response:
         # The work releases the interpreter, so that others go on meanwhile.
         form = {"phone": self.phone, "altcha": await asyncio.to_thread(solve, challenge), **changes}
         return await self.http.post(f"{self._base}/codes", json=form, headers=self.headers)
@@ -78,7 +82,7 @@ class Citizen:
 
     async def sign_in(self, **changes: Any) -> str:
         """The whole way from the challenge to the token; raises httpx.HTTPStatusError where a step is refused."""
-        asked = (await self.ask_code()).raise_for_status().json()
+        asked = (await self.ask_patiently()).raise_for_status().json()
         proven = (await self.prove(asked["request"], await self.newest_code(), **changes)).raise_for_status()
         self.token = str(proven.json()["token"])
         return self.token

@@ -124,3 +124,12 @@ async def test_what_was_spent_is_never_less_than_what_was_asked_for(open_round: 
         await open_round.citizen().ask_code()
     assert await violations({"voting": open_round.database.app_url}) == []
     assert await open_round.context.pool.fetchval("SELECT sum(codes) FROM code_spend") == 3
+
+
+async def test_the_rightful_owner_of_a_flooded_number_signs_in_and_votes(open_round: Voting) -> None:
+    """More work is all that an attacker can cause; a phone does it by itself."""
+    citizen = open_round.citizen()
+    await flood(open_round, citizen.phone)
+    citizen.headers = {"x-forwarded-for": "203.0.113.40"}
+    await citizen.sign_in()
+    assert (await citizen.vote(["c1"])).status_code == 201
