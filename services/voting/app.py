@@ -146,6 +146,14 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
 def _own_loops(context: Context) -> list[Loop]:
     """What every worker does for itself."""
 
+    async def refresh_rounds() -> int:
+        changed = await context.rounds.refresh()
+        for each in context.rounds.all():
+            if each.forgotten:
+                # Another worker destroyed the file; no memory may hold the key either.
+                context.keys.drop_cached(each.id)
+        return changed
+
     async def measure_clock() -> int:
         metrics.clock_offset_seconds.set(await context.clock.measure(context.pool))
         metrics.turnstile_available.set(1 if context.turnstile.available else 0)
@@ -156,7 +164,7 @@ def _own_loops(context: Context) -> list[Loop]:
         return await context.pulse.beat_once(context.pool, context.rounds, context.clock)
 
     return [
-        Loop("refresh rounds", context.rounds.refresh, 0.25),
+        Loop("refresh rounds", refresh_rounds, 0.25),
         Loop("measure clock", measure_clock, 5),
         Loop("heartbeat", beat, 1),
     ]

@@ -16,6 +16,7 @@ from services.shared.keys import derive, unseal
 from services.shared.messages import TallyContent, TallyMessage, decode
 from services.shared.settings import read_secret
 from services.voting import tally
+from services.voting.identity import RoundKeys
 from tests.integration.voting.conftest import Voting
 from tests.integration.voting.office import BASE, Office
 from tests.support.rounds import round_message, rules_text
@@ -240,6 +241,17 @@ async def test_forgetting_needs_the_seal_and_two_people_and_then_nobody_is_known
     await voting.context.rounds.refresh()
     answer = await voting.citizen().ask_code()
     assert (answer.status_code, answer.json()["reason"]) == (409, "identity_forgotten")
+
+
+async def test_a_key_that_another_worker_destroyed_leaves_this_workers_memory_too(
+    voting: Voting, office: Office, servers: PlatformServers
+) -> None:
+    await _votes(voting, ["c1"])
+    assert voting.context.keys.get("small") is not None
+    master = read_secret(servers.environment["VOTING_MASTER_SECRET_FILE"], "master")
+    assert RoundKeys(voting.settings.round_keys_dir, master).destroy("small")
+    await voting.context.pool.execute("UPDATE rounds SET forgotten_at = now() WHERE round = 'small'")
+    await wait_until(lambda: voting.context.keys.get("small") is None, 10, "the key is forgotten here too")
 
 
 async def test_the_audit_is_silent_after_all_of_it_and_speaks_when_a_count_is_wrong(
