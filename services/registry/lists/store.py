@@ -113,7 +113,7 @@ async def notice(pool: Pool, round_id: str, version: int | None) -> Notice | Non
         "SELECT e.ranking_group AS group, e.place, c.number, e.candidate, c.title, c.unit,"
         " coalesce(h.name, c.channel) AS channel, c.level, c.category, e.total, e.outcome"
         " FROM list_entries e JOIN candidates c USING (round, candidate)"
-        " LEFT JOIN channels h ON h.round = c.round AND h.channel = c.channel"
+        " LEFT JOIN round_channels h ON h.round = c.round AND h.channel = c.channel"
         " WHERE e.round = $1 AND e.version = $2 ORDER BY e.position",
         round_id,
         row["version"],

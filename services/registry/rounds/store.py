@@ -97,7 +97,7 @@ async def _insert_files(connection: Connection, round_id: str, files: Mapping[st
 
 async def _insert_candidates(connection: Connection, round_id: str, draft: Draft, numbers: Mapping[str, int]) -> None:
     await connection.executemany(
-        "INSERT INTO channels (round, channel, name, kind) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO round_channels (round, channel, name, kind) VALUES ($1, $2, $3, $4)",
         [(round_id, each.channel, each.name, each.kind) for each in draft.channels.values()],
     )
     await connection.executemany(
@@ -112,7 +112,7 @@ async def _insert_candidates(connection: Connection, round_id: str, draft: Draft
         ],
     )  # fmt: skip
     await connection.executemany(
-        "INSERT INTO applications (round, candidate, lead_credit_code, budget_total, content)"
+        "INSERT INTO candidate_applications (round, candidate, lead_credit_code, budget_total, content)"
         " VALUES ($1, $2, $3, $4, $5)",
         [
             (round_id, each.candidate, each.lead.credit_code, each.budget_total, msgspec.to_builtins(each))
@@ -163,7 +163,7 @@ async def _cards(connection: Connection | Pool, round_id: str) -> list[Candidate
     rows = await connection.fetch(
         "SELECT c.candidate, c.number, c.title, c.unit, c.channel, c.category, c.level, c.summary, c.withdrawn_at,"
         " coalesce(h.name, '') AS channel_title"
-        " FROM candidates c LEFT JOIN channels h ON h.round = c.round AND h.channel = c.channel"
+        " FROM candidates c LEFT JOIN round_channels h ON h.round = c.round AND h.channel = c.channel"
         " WHERE c.round = $1 ORDER BY c.number",
         round_id,
     )
@@ -184,7 +184,7 @@ async def all_rounds(pool: Pool) -> list[RoundLine]:
 async def application(pool: Pool, round_id: str, candidate: str) -> dict[str, Any] | None:
     """The whole application behind a candidate; None where the round has only its card."""
     content: dict[str, Any] | None = await pool.fetchval(
-        "SELECT content FROM applications WHERE round = $1 AND candidate = $2", round_id, candidate
+        "SELECT content FROM candidate_applications WHERE round = $1 AND candidate = $2", round_id, candidate
     )
     return content
 

@@ -1,0 +1,1 @@
+"""Calls (申报通知): a round before its rules are frozen."""

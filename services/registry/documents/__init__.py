@@ -1,0 +1,1 @@
+"""Everything that is printed or handed out as a file."""

@@ -1,0 +1,1 @@
+"""After confirmation: subsidies, inspections, acceptance."""

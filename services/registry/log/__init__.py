@@ -1,0 +1,1 @@
+"""What happened in the registry: every act with its before and after, chained."""

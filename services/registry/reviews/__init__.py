@@ -1,0 +1,1 @@
+"""Recommendation by channels and the preliminary review."""
