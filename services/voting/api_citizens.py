@@ -16,8 +16,8 @@ from services.shared.errors import Refusal
 from services.voting import ledger, metrics
 from services.voting.codes import SignedIn
 from services.voting.context import Context, ContextDependency
+from services.voting.declaration import DeclarationWithId
 from services.voting.devices import COOKIE
-from services.voting.identity.people import Typed
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt, receipt_text
 from services.voting.results import results_document
@@ -36,18 +36,12 @@ class CodeForm(msgspec.Struct):
     route: str = "sms"
 
 
-class SessionForm(msgspec.Struct):
-    """`consent_id` is the separate consent for the ID; `adult` declares the voter's age."""
+class SessionForm(DeclarationWithId, kw_only=True):
+    """A proven code, and what its owner declares."""
 
     request: UUID
     phone: str
     code: str
-    consent: str = ""
-    national_id: str = ""
-    name: str = ""
-    district: str = ""
-    consent_id: str = ""
-    adult: bool | None = None
 
 
 class OutboxForm(msgspec.Struct):
@@ -144,32 +138,16 @@ async def open_session(
     """A proven code becomes a token; `assistance` where a helper's station asks. Raises the refusals of a session."""
     address = client_address(context, request)
     try:
-        check_consent(frozen, data.consent)
+        data.check_consent(frozen)
         signed_in = await context.sign_in.prove(
-            frozen, data.request, data.phone, data.code, stratum_of(frozen, data.district), context.clock.timestamp(),
-            assistance, Typed(data.national_id, data.name, data.consent_id, data.adult),
+            frozen, data.request, data.phone, data.code, data.stratum(frozen), context.clock.timestamp(),
+            assistance, data.typed(),
         )  # fmt: skip
     except Refusal as refusal:
         metrics.sessions_total.labels(refusal.reason.value).inc()
         raise
     await context.note_verified(frozen, address)
     return signed_in
-
-
-def check_consent(frozen: FrozenRound, consent: str) -> None:
-    """Raises Refusal consent_missing unless the present privacy notice was agreed to."""
-    if not consent or consent != frozen.message.consent:
-        raise Refusal(Reason.CONSENT_MISSING, f"Agree to version {frozen.message.consent} of the privacy notice first.")
-
-
-def stratum_of(frozen: FrozenRound, declared: str) -> str:
-    """The declared district, where the rules ask for one; it only splits the published counts."""
-    if frozen.rules.ballot.stratum != "declared":
-        return ""
-    district = " ".join(declared.split())
-    if len(district) > 40:
-        raise Refusal(Reason.BAD_FORM, "district has at most 40 characters.")
-    return district
 
 
 @get("/rounds/{round_id:str}/ballots/mine", summary="One's own choices, for thirty minutes")

@@ -1,6 +1,7 @@
 """Other ways to sign in than a code: each proves the round's own identity, none is one.
 
-The codes of these ways arrive in bodies; nothing of them ever stands in an address of ours or is kept.
+Each asks for the proof of work that a code asks for, since each makes calls to somebody else. The codes of these ways
+arrive in bodies; nothing of them ever stands in an address of ours or is kept.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from litestar import Request, Router, post
 from litestar.params import FromPath, JSONBody
 
 from services.shared.errors import Refusal
-from services.voting import metrics
-from services.voting.api_citizens import check_consent, client_address, find, stratum_of
+from services.voting import metrics, store
+from services.voting.api_citizens import client_address, find
 from services.voting.codes import SignedIn
 from services.voting.context import Context, ContextDependency
-from services.voting.identity.oidc import Oidc, OidcRefusal, Proven
+from services.voting.declaration import Declaration, DeclarationWithId
+from services.voting.identity.oidc import FLOW_LIFETIME_S, Oidc, OidcRefusal, Proven
 from services.voting.identity.people import Person, Typed
 from services.voting.identity.wechat import WechatRefusal
 from services.voting.reasons import Reason
@@ -26,29 +28,26 @@ from services.voting.rounds import FrozenRound
 AnyRequest = Request[Any, Any, Any]
 
 
-class WechatForm(msgspec.Struct):
-    """`code` of the web authorisation, `phone_code` of the mini program's phone button."""
+class WechatForm(DeclarationWithId, kw_only=True):
+    """`code` of the web authorisation, `phone_code` of the mini program's phone button, `altcha` a solved challenge."""
 
     code: str
     phone_code: str
-    consent: str = ""
-    national_id: str = ""
-    name: str = ""
-    district: str = ""
-    consent_id: str = ""
-    adult: bool | None = None
+    altcha: str = ""
 
 
-class OidcForm(msgspec.Struct):
+class WorkForm(msgspec.Struct):
+    """`altcha` is a solved challenge of the round."""
+
+    altcha: str = ""
+
+
+class OidcForm(Declaration, kw_only=True):
     """What came back from the issuer, and the flow that this browser kept."""
 
     flow: str
     state: str
     code: str
-    consent: str = ""
-    district: str = ""
-    consent_id: str = ""
-    adult: bool | None = None
 
 
 @post("/rounds/{round_id:str}/sessions/wechat", status_code=201, summary="Sign in with the phone WeChat verified")
@@ -65,9 +64,11 @@ async def post_wechat(
 
 
 @post("/rounds/{round_id:str}/oidc", status_code=201, summary="Begin to sign in at the identity provider")
-async def post_oidc(context: ContextDependency, round_id: FromPath[str]) -> dict[str, str]:
+async def post_oidc(context: ContextDependency, round_id: FromPath[str], data: JSONBody[WorkForm]) -> dict[str, str]:
     frozen = find(context, round_id)
-    begun = await _oidc(context).begin(frozen.id)
+    oidc = _oidc(context)
+    await context.sign_in.take_work(frozen, data.altcha)
+    begun = await oidc.begin(frozen.id)
     if isinstance(begun, OidcRefusal):
         raise _refusal(begun)
     return {"authorize_url": begun[0], "flow": begun[1]}
@@ -89,12 +90,12 @@ async def post_oidc_session(
 async def _by_wechat(context: Context, frozen: FrozenRound, data: WechatForm) -> SignedIn:
     if context.wechat is None:
         raise Refusal(Reason.ROUTE_UNAVAILABLE, "Signing in with WeChat is not set up here; use a code.")
-    check_consent(frozen, data.consent)
+    data.check_consent(frozen)
     people, now_s = context.sign_in.people, context.clock.timestamp()
-    stratum = stratum_of(frozen, data.district)
-    typed = Typed(data.national_id, data.name, data.consent_id, data.adult)
+    stratum = data.stratum(frozen)
     # What the person typed is checked before WeChat's codes, which are good once, are used.
-    person = people.claim(frozen, "", typed, now_s)
+    person = people.claim(frozen, "", data.typed(), now_s)
+    await context.sign_in.take_work(frozen, data.altcha)
     found = await context.wechat.verified_phone(data.code, data.phone_code)
     if isinstance(found, WechatRefusal):
         raise _refusal(found)
@@ -104,12 +105,16 @@ async def _by_wechat(context: Context, frozen: FrozenRound, data: WechatForm) ->
 
 async def _by_oidc(context: Context, frozen: FrozenRound, data: OidcForm) -> SignedIn:
     oidc = _oidc(context)
-    check_consent(frozen, data.consent)
+    data.check_consent(frozen)
     people, now_s = context.sign_in.people, context.clock.timestamp()
-    stratum = stratum_of(frozen, data.district)
+    stratum = data.stratum(frozen)
     if people.needs_id(frozen):
         people.check_id_consent(frozen, data.consent_id)
-    found = await oidc.finish(frozen.id, data.flow, data.state, data.code)
+    flow = oidc.opened(frozen.id, data.flow, data.state)
+    # The work was done for one flow, and a flow is good for one question to the issuer.
+    if flow is None or not await store.use_challenge(context.pool, f"oidc {flow.state}", FLOW_LIFETIME_S):
+        raise _refusal(OidcRefusal.BAD_FLOW)
+    found = await oidc.finish(flow, data.code)
     if isinstance(found, OidcRefusal):
         raise _refusal(found)
     person = _vouched(context, frozen, data, found, now_s)

@@ -82,15 +82,20 @@ class SignIn:
         number = self.people.phone(phone)
         self.people.check_possible(frozen)
         asker = self._asker(frozen, number, source)
+        solved = await self.take_work(frozen, altcha)
+        await self._pause(frozen, asker)
+        await self._demand_work(frozen, asker, route, solved)
+        await self._check_sending(route)
+        return await self._send(frozen, number, route, asker)
+
+    async def take_work(self, frozen: FrozenRound, altcha: str) -> Solved:
+        """The challenge that was solved and is used up by this; raises Refusal challenge_failed."""
         solved = self._challenges.check(altcha, frozen.id)
         if solved is None or not await store.use_challenge(
             self._pool, solved.nonce, self._settings.challenge_lifetime_s
         ):
             raise Refusal(Reason.CHALLENGE_FAILED, "Fetch a new challenge, solve it and ask again.")
-        await self._pause(frozen, asker)
-        await self._demand_work(frozen, asker, route, solved)
-        await self._check_sending(route)
-        return await self._send(frozen, number, route, asker)
+        return solved
 
     def _asker(self, frozen: FrozenRound, number: str, source: str) -> Asker:
         key = self.people.key(frozen)

@@ -22,7 +22,7 @@ import msgspec
 from services.shared.keys import SealBroken, seal, unseal
 
 log = logging.getLogger(__name__)
-_FLOW_LIFETIME_S = 600
+FLOW_LIFETIME_S = 600
 _DISCOVERY_FRESH_S = 3600
 _REPLY_MAX_BYTES = 1 << 20
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
@@ -57,7 +57,9 @@ class Proven(msgspec.Struct, frozen=True):
     national_id: str
 
 
-class _Flow(msgspec.Struct):
+class Flow(msgspec.Struct, frozen=True):
+    """What a browser that was sent to the issuer must bring back, sealed."""
+
     round: str
     state: str
     nonce: str
@@ -79,9 +81,9 @@ class Oidc:
         """(address to go to, sealed flow to bring back)."""
         if not await self._discover():
             return OidcRefusal.AWAY
-        flow = _Flow(
+        flow = Flow(
             round_id, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48),
-            time.time() + _FLOW_LIFETIME_S,
+            time.time() + FLOW_LIFETIME_S,
         )  # fmt: skip
         challenge = base64.urlsafe_b64encode(hashlib.sha256(flow.verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
@@ -93,11 +95,15 @@ class Oidc:
         endpoint = str(self._discovered["authorization_endpoint"])
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", sealed
 
-    async def finish(self, round_id: str, sealed: str, state: str, code: str) -> Proven | OidcRefusal:
-        """What the issuer says about whoever came back with `code` and `state`."""
+    def opened(self, round_id: str, sealed: str, state: str) -> Flow | None:
+        """The flow that this browser began in this round, or None; the caller sees to it that it is used once."""
         flow = self._open(sealed)
         if flow is None or flow.round != round_id or not secrets.compare_digest(flow.state.encode(), state.encode()):
-            return OidcRefusal.BAD_FLOW
+            return None
+        return flow
+
+    async def finish(self, flow: Flow, code: str) -> Proven | OidcRefusal:
+        """What the issuer says about whoever came back from `flow` with `code`."""
         if not await self._discover():
             return OidcRefusal.AWAY
         tokens = await self._exchange(code, flow.verifier)
@@ -116,10 +122,10 @@ class Oidc:
             return OidcRefusal.NO_PHONE
         return Proven(phone, str(claims.get(self._client.claim_national_id) or ""))
 
-    def _open(self, sealed: str) -> _Flow | None:
+    def _open(self, sealed: str) -> Flow | None:
         try:
             raw = base64.urlsafe_b64decode(sealed.encode())
-            flow = msgspec.json.decode(unseal(self._key, raw, b"oidc-flow"), type=_Flow)
+            flow = msgspec.json.decode(unseal(self._key, raw, b"oidc-flow"), type=Flow)
         except (ValueError, SealBroken):
             return None
         return flow if flow.expires > time.time() else None

@@ -23,6 +23,7 @@ class Issuer:
         self.url, self.changes = "", dict[str, Any]()
         self.user_info: dict[str, Any] = {}
         self.mishaps: list[Reply] = []
+        self.exchanges = 0
         self._codes: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}
         self.new_key()
 
@@ -55,6 +56,7 @@ class Issuer:
         return Reply({}, 404)
 
     def _token(self, form: dict[str, str]) -> Reply:
+        self.exchanges += 1
         query, claims = self._codes.pop(form["code"], ({}, {}))
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
         right = (form["client_id"], form["client_secret"], form["redirect_uri"], challenge.decode())

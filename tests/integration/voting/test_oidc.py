@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.people import new_phone
+from services.cli.people import new_phone, solve
 from tests.integration.voting.conftest import Voting
 from tests.integration.voting.issuer import CLIENT, SECRET, Issuer
 from tests.support.local_server import Reply, serving
@@ -59,8 +59,14 @@ async def id_round(voting: Voting) -> Voting:
     return voting
 
 
+async def work(voting: Voting, round_id: str = "small") -> dict[str, str]:
+    """A solved challenge, as every way of signing in asks for."""
+    challenge = (await voting.http.get(f"/api/voting/v1/rounds/{round_id}/challenge")).json()
+    return {"altcha": solve(challenge)}
+
+
 async def begin(voting: Voting) -> dict[str, str]:
-    answer = await voting.http.post(f"{BASE}/oidc")
+    answer = await voting.http.post(f"{BASE}/oidc", json=await work(voting))
     assert answer.status_code == 201, answer.text
     begun: dict[str, str] = answer.json()
     return begun
@@ -153,7 +159,7 @@ async def test_nobody_finishes_what_another_began(open_round: Voting, issuer: Is
 async def test_a_flow_belongs_to_its_round(voting: Voting, issuer: Issuer) -> None:
     await voting.add_round(round_message(rules_text()))
     await voting.add_round(round_message(rules_text("other"), "other"))
-    begun = (await voting.http.post("/api/voting/v1/rounds/other/oidc")).json()
+    begun = (await voting.http.post("/api/voting/v1/rounds/other/oidc", json=await work(voting, "other"))).json()
     back = issuer.sign_in(begun["authorize_url"], **phone_claims(new_phone()))
     assert (await finish(voting, begun["flow"], back)).json()["reason"] == "route_refused"
 
@@ -188,7 +194,7 @@ async def test_claims_may_come_from_user_info_of_the_same_person(open_round: Vot
 
 async def test_an_issuer_that_is_away_says_so(open_round: Voting, issuer: Issuer) -> None:
     issuer.mishaps.append(Reply({}, 503))
-    answer = await open_round.http.post(f"{BASE}/oidc")
+    answer = await open_round.http.post(f"{BASE}/oidc", json=await work(open_round))
     assert (answer.status_code, answer.json()["reason"]) == (503, "route_unavailable")
     assert (await enter(open_round, issuer, **phone_claims(new_phone()))).status_code == 201
 
@@ -197,3 +203,21 @@ async def test_an_issuer_that_is_away_says_so(open_round: Voting, issuer: Issuer
 async def test_an_issuer_not_trusted_with_ids_opens_rounds_of_phones_only(id_round: Voting, issuer: Issuer) -> None:
     answer = await enter(id_round, issuer, **phone_claims(new_phone(), national_id=made_up_id()))
     assert (answer.status_code, answer.json()["reason"]) == (503, "identity_unavailable")
+
+
+async def test_each_beginning_costs_work_of_its_own(open_round: Voting, issuer: Issuer) -> None:
+    """The issuer is not asked for anybody who did not solve a challenge of this round, once."""
+    solved = await work(open_round)
+    for form, expected in ((solved, 201), (solved, 403), ({"altcha": "guessed"}, 403), ({}, 403)):
+        answer = await open_round.http.post(f"{BASE}/oidc", json=form)
+        assert answer.status_code == expected
+        assert expected == 201 or answer.json()["reason"] == "challenge_failed"
+
+
+async def test_a_flow_buys_one_question_to_the_issuer(open_round: Voting, issuer: Issuer) -> None:
+    """Guessing codes under one solved challenge leads to one call, not to many."""
+    begun = await begin(open_round)
+    back = issuer.sign_in(begun["authorize_url"], **phone_claims(new_phone()))
+    answers = [await finish(open_round, begun["flow"], {**back, "code": f"guessed-{k}"}) for k in range(4)]
+    assert [answer.json()["reason"] for answer in answers] == ["route_refused"] * 4
+    assert issuer.exchanges == 1

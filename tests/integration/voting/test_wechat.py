@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.people import Citizen
+from services.cli.people import Citizen, solve
 from tests.integration.voting.conftest import Voting
 from tests.integration.voting.wechat_api import APP, MINI_APP, MINI_SECRET, SECRET, WechatApi
 from tests.support.local_server import Reply, serving
@@ -53,7 +53,9 @@ async def open_round(voting: Voting) -> Voting:
 
 
 async def enter(voting: Voting, code: str, **changes: Any) -> httpx.Response:
-    form = {"code": f"web-{code}", "phone_code": f"phone-{code}", "consent": "2026-11", **changes}
+    challenge = (await voting.http.get(f"{BASE}/challenge")).json()
+    form = {"code": f"web-{code}", "phone_code": f"phone-{code}", "consent": "2026-11", "altcha": solve(challenge)}
+    form |= changes
     return await voting.http.post(f"{BASE}/sessions/wechat", json=form)
 
 
@@ -149,3 +151,19 @@ async def test_a_round_that_needs_ids_is_not_entered_by_a_phone_alone(voting: Vo
     await voting.add_round(round_message(rules))
     api.knows("a", voting.citizen().phone)
     assert (await enter(voting, "a")).json()["reason"] == "identity_unavailable"
+
+
+@pytest.mark.parametrize("altcha", ["", "guessed"])
+async def test_wechat_is_asked_only_for_work(open_round: Voting, api: WechatApi, altcha: str) -> None:
+    """A refused challenge uses up neither of WeChat's codes, which are good once."""
+    api.knows("a", open_round.citizen().phone)
+    answer = await enter(open_round, "a", altcha=altcha)
+    assert (answer.status_code, answer.json()["reason"]) == (403, "challenge_failed")
+    assert (await enter(open_round, "a")).status_code == 201
+
+
+async def test_work_is_good_once(open_round: Voting, api: WechatApi) -> None:
+    solved = solve((await open_round.http.get(f"{BASE}/challenge")).json())
+    for code, expected in (("a", 201), ("b", 403)):
+        api.knows(code, open_round.citizen().phone)
+        assert (await enter(open_round, code, altcha=solved)).status_code == expected
