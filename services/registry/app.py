@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from services.registry import metrics
+from services.registry.calendar import api as calendar_api
 from services.registry.lists import pages as list_pages
 from services.registry.lists.follower import apply_ranking
 from services.registry.parts import PREFIX, Parts
@@ -41,6 +42,7 @@ REDIS_TIMEOUT_S = 2.0
 ROUTES: list[ControllerRouterHandler] = [
     health_router(PREFIX),
     *staff_api.ROUTES,
+    *calendar_api.ROUTES,
     *rounds_api.ROUTES,
     *staff_pages.ROUTES,
     *admin_pages.ROUTES,

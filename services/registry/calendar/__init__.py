@@ -1,0 +1,1 @@
+"""The official calendar: years uploaded by the office, else the published one, else a provisional one."""
