@@ -5,17 +5,15 @@ Tests that break something mend it again: the platform is ready before and after
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from services.cli import supervisor
 from services.cli.people import no_cookies
 from services.cli.supervisor import Platform
-from tests.system.town import SERVICES, Town
+from tests.system.town import Town, use_own_ports
 
 # One machine plays a whole town: its address and its phones are not to be told apart from an attack.
 TUNED = {
@@ -30,12 +28,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
     with pytest.MonkeyPatch.context() as environment:
         for name, value in TUNED.items():
             environment.setenv(name, value)
-        # While a service is down its port is free: on the usual ones another platform of this machine would take it.
-        base = random.SystemRandom().randrange(20_000, 31_000)
-        for offset, name in ((0, "SERVICE_PORTS"), (3, "METRICS_PORTS")):
-            ports = {service: base + offset + place for place, service in enumerate(SERVICES)}
-            environment.setattr(supervisor, name, ports)
-        environment.setattr(supervisor, "PORT", base + 6)
+        use_own_ports(environment)
         async with Platform(tmp_path_factory.mktemp("platform"), workers=2, database_url="", redis_url="") as running:
             await running.ready()
             yield running

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,9 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import pytest
 
+from services.cli import supervisor
 from services.cli.audit import violations
 from services.cli.client import Client
 from services.cli.people import REGISTRY, SCORING, VOTING, Citizen
@@ -50,6 +53,15 @@ decimals = 0
 CANDIDATES = "candidate,title,unit,channel,category,level\n" + "".join(
     f"c{k},项目{k},单位{k},区{k % 2},culture,general\n" for k in range(1, 5)
 )
+
+
+def use_own_ports(environment: pytest.MonkeyPatch) -> None:
+    """Ports of our own: while a service is down its port is free, and another platform of this machine would take it."""
+    base = random.SystemRandom().randrange(20_000, 31_000)
+    for offset, name in ((0, "SERVICE_PORTS"), (3, "METRICS_PORTS")):
+        ports = {service: base + offset + place for place, service in enumerate(SERVICES)}
+        environment.setattr(supervisor, name, ports)
+    environment.setattr(supervisor, "PORT", base + 6)
 
 
 @dataclass
