@@ -56,7 +56,7 @@ CANDIDATES = "candidate,title,unit,channel,category,level\n" + "".join(
 
 
 def use_own_ports(environment: pytest.MonkeyPatch) -> None:
-    """Ports of our own: while a service is down its port is free, and another platform of this machine would take it."""
+    """Ports of our own: one that is free while a service is down would be taken by another platform of this machine."""
     base = random.SystemRandom().randrange(20_000, 31_000)
     for offset, name in ((0, "SERVICE_PORTS"), (3, "METRICS_PORTS")):
         ports = {service: base + offset + place for place, service in enumerate(SERVICES)}
