@@ -53,7 +53,10 @@ async def post_hotline(
 ) -> Response[dict[str, Any]]:
     staff = await context.door.require(request, Role.OPERATOR)
     frozen = find(context, data.round)
-    codes = await hotline.look_up(context.pool, context.sign_in.people, frozen, data.phone, staff.username)
+    codes = await hotline.look_up(
+        context.pool, context.sign_in.people, frozen, data.phone, staff.username,
+        context.settings.hotline_lookups_per_hour,
+    )  # fmt: skip
     return Response({"codes": [msgspec.structs.asdict(code) for code in codes]}, headers={"cache-control": "no-store"})
 
 

@@ -82,7 +82,10 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class HoldView(msgspec.Struct, frozen=True):
-    """A hold as the office sees it: never which candidates it touches, nor how many votes."""
+    """A hold as the office sees it: never which candidates it touches, nor how many votes.
+
+    `decision` is the newest one; without `confirmed_by` it waits for its second signature.
+    """
 
     hold: UUID
     reason: str
@@ -93,6 +96,8 @@ class HoldView(msgspec.Struct, frozen=True):
     state: str
     decided_by: str | None = None
     confirmed_by: str | None = None
+    decision: str | None = None
+    decision_reason: str | None = None
 
 
 async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm) -> HoldView:
@@ -181,24 +186,19 @@ async def _take_effect(
 async def list_holds(pool: Pool, frozen: FrozenRound) -> list[HoldView]:
     """All holds of a round, newest first."""
     rows = await pool.fetch(
-        "SELECT h.hold, h.reason, h.evidence, h.proposed_by, h.proposed_at, d.decided_by, d.confirmed_by, e.state,"
+        "SELECT h.hold, h.reason, h.evidence, h.proposed_by, h.proposed_at, d.decided_by, d.confirmed_by, d.decision,"
+        " d.reason AS decision_reason, e.state,"
         " (SELECT count(DISTINCT (x.voter_key, x.ballot_id)) FROM ballot_events AS x"
         "  WHERE x.round_number = h.round_number AND x.hold = h.hold) AS ballots"
         " FROM holds AS h"
-        " LEFT JOIN LATERAL (SELECT decided_by, confirmed_by FROM hold_decisions WHERE hold = h.hold"
+        " LEFT JOIN LATERAL (SELECT decided_by, confirmed_by, decision, reason FROM hold_decisions WHERE hold = h.hold"
         "  ORDER BY id DESC LIMIT 1) AS d ON true"
         " LEFT JOIN LATERAL (SELECT state FROM ballot_events AS x WHERE x.round_number = h.round_number"
         "  AND x.hold = h.hold ORDER BY id DESC LIMIT 1) AS e ON true"
         " WHERE h.round_number = $1 ORDER BY h.proposed_at DESC LIMIT 500",
         frozen.number,
     )
-    return [
-        HoldView(
-            row["hold"], row["reason"], row["evidence"], row["ballots"], row["proposed_by"], row["proposed_at"],
-            row["state"], row["decided_by"], row["confirmed_by"],
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [HoldView(**dict(row)) for row in rows]
 
 
 async def restore_overdue(pool: Pool, frozen: FrozenRound, today: date) -> int:

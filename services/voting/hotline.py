@@ -1,6 +1,7 @@
 """The hotline's view: was a code sent to a number, when, and did it arrive; never whether somebody signed in or voted.
 
-Every look-up leaves an append-only row without the number, for the auditor.
+Every look-up leaves an append-only row without the number, for the auditor; the same rows bound what one account may
+ask in an hour, so that nobody walks through a city's numbers.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from enum import StrEnum
 
 import msgspec
 
+from services.shared.errors import Refusal
 from services.shared.postgres import Pool, transaction
 from services.voting import hotline_store
 from services.voting.identity import keyed
 from services.voting.identity.people import People
+from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound
 
 _SHOWN_MAX = 20
@@ -38,10 +41,18 @@ class CodeSent(msgspec.Struct, frozen=True):
     expired: bool
 
 
-async def look_up(pool: Pool, people: People, frozen: FrozenRound, phone: str, staff: str) -> list[CodeSent]:
-    """Codes of the last day, newest first; raises Refusal bad_phone or identity_forgotten."""
+async def look_up(
+    pool: Pool, people: People, frozen: FrozenRound, phone: str, staff: str, per_hour_max: int
+) -> list[CodeSent]:
+    """Codes of the last day, newest first; raises Refusal bad_phone, identity_forgotten or too_many_attempts."""
     phone_key = keyed(people.key(frozen), "code", people.phone(phone))
     async with transaction(pool) as connection:
+        if await hotline_store.lookups_within_hour(connection, staff) >= per_hour_max:
+            raise Refusal(
+                Reason.TOO_MANY_ATTEMPTS,
+                "This account has looked up as many numbers as an hour allows; a colleague can go on.",
+                retry_after_s=600,
+            )
         await hotline_store.note_lookup(connection, frozen.number, phone_key, staff)
         rows = await hotline_store.codes_of(connection, frozen.number, phone_key, _SHOWN_MAX)
     return [

@@ -6,6 +6,17 @@ import asyncpg
 
 from services.shared.postgres import Connection
 
+_ACCOUNT_LOCKS = 28795  # beside the lock classes of the ledger, holds and helpers
+
+
+async def lookups_within_hour(connection: Connection, staff: str) -> int:
+    """Look-ups of this account within the last hour; until the transaction ends nobody else can add to them."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _ACCOUNT_LOCKS, staff)
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM hotline_lookups WHERE staff = $1 AND at > clock_timestamp() - interval '1 hour'", staff
+    )
+    return count
+
 
 async def note_lookup(connection: Connection, round_number: int, phone_key: bytes, staff: str) -> None:
     """Log who looked; the number itself is not kept."""

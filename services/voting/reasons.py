@@ -48,6 +48,7 @@ class Reason(ReasonWord):
     CONFLICT_OF_INTEREST = "conflict_of_interest", 403, "This concerns your own unit or channel"
     UNKNOWN_STATION = "unknown_station", 404, "No such station"
     BAD_STATION = "bad_station", 422, "The station cannot be registered"
+    STATION_CLOSED = "station_closed", 409, "The station is closed"
     UNKNOWN_REISSUE = "unknown_reissue", 404, "No such proposal"
     BAD_REISSUE = "bad_reissue", 422, "This vote cannot be granted anew"
     IDENTITY_FORGOTTEN = "identity_forgotten", 409, "The identity key of this round was destroyed"

@@ -21,6 +21,9 @@ class DeliverySettings(ServiceSettings, frozen=True, kw_only=True):
     deliveries_under_way_max: Annotated[int, Doc(description="Codes on their way per process, at most.", ge=1)] = 2000
     delivery_failures_max: Annotated[int, Doc(description="Failures in a row before a provider rests.", ge=1)] = 5
     delivery_breaker_s: Annotated[float, Doc(description="How long a failing provider rests.", gt=0)] = 30.0
+    hotline_lookups_per_hour: Annotated[
+        int, Doc(description="Numbers that one account of the hotline may look up within an hour.", ge=1)
+    ] = 60
     delivery_report_secret_file: Annotated[
         str, Doc(description="File with the password of delivery reports (basic or bearer); empty: none are taken.")
     ] = ""
@@ -49,7 +52,11 @@ class IdentitySettings(DeliverySettings, frozen=True, kw_only=True):
     """Who may vote and who verifies it."""
 
     phone_regions: Annotated[
-        str, Doc(description="Regions whose mobile numbers may vote, ISO 3166, comma-separated (`CN,HK,MO`).")
+        str,
+        Doc(
+            description="Regions whose mobile numbers may vote, ISO 3166, comma-separated (`CN,HK,MO`): a rule of the"
+            " whole platform, told on every round's page; decide it before a round is frozen."
+        ),
     ] = "CN"
     voter_age_years_min: Annotated[int, Doc(description="Voters are at least so old.", ge=0, le=99)] = 16
     identity_provider: Annotated[
@@ -62,12 +69,11 @@ class IdentitySettings(DeliverySettings, frozen=True, kw_only=True):
     identity_retries: Annotated[int, Doc(description="How often an unanswered question is repeated.", ge=0)] = 2
     identity_parallel_max: Annotated[int, Doc(description="Questions under way per process, at most.", ge=1)] = 32
     oidc_issuer: Annotated[str, Doc(description="OpenID issuer; its discovery document is read.")] = ""
-    oidc_client_id: Annotated[str, Doc(description="Our client id there.")] = ""
+    oidc_client_id: Annotated[
+        str, Doc(description="Our client id there; the redirect address to register is `PUBLIC_ORIGIN/sign-in/oidc`.")
+    ] = ""
     oidc_client_secret_file: Annotated[str, Doc(description="File with our client secret.")] = ""
     oidc_scope: Annotated[str, Doc(description="Scopes asked for.")] = "openid phone"
-    oidc_redirect_path: Annotated[str, Doc(description="Page below the public origin people return to.")] = (
-        "/sign-in/oidc"
-    )
     oidc_timeout_s: Annotated[float, Doc(description="One call to the issuer.", gt=0)] = 5.0
     oidc_claim_phone: Annotated[str, Doc(description="Claim with the verified phone.")] = "phone_number"
     oidc_claim_phone_verified: Annotated[
@@ -75,6 +81,9 @@ class IdentitySettings(DeliverySettings, frozen=True, kw_only=True):
     ] = "phone_number_verified"
     oidc_claim_national_id: Annotated[str, Doc(description="Claim with the verified ID.")] = "national_id"
     wechat_url: Annotated[str, Doc(description="WeChat's API.")] = "https://api.weixin.qq.com"
+    wechat_authorize_url: Annotated[
+        str, Doc(description="Where WeChat asks a person to agree; people return to `PUBLIC_ORIGIN/sign-in/wechat`.")
+    ] = "https://open.weixin.qq.com/connect/oauth2/authorize"
     wechat_app_id: Annotated[str, Doc(description="Official account whose web authorisation is used; empty: no.")] = ""
     wechat_secret_file: Annotated[str, Doc(description="File with its secret.")] = ""
     wechat_mini_app_id: Annotated[str, Doc(description="Mini program whose verified phone is used.")] = ""

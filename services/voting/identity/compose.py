@@ -12,6 +12,9 @@ from services.voting.identity.verification import ThreeFactor, Verifier
 from services.voting.identity.wechat import Wechat, WechatAccount
 from services.voting.settings import VotingSettings
 
+# Where people come back to; these pages are `pages_return.py`.
+OIDC_RETURN = "/sign-in/oidc"
+WECHAT_RETURN = "/sign-in/wechat"
 _PROVIDERS = frozenset({"three_factor", "oidc"})
 
 
@@ -72,7 +75,7 @@ def make_oidc(settings: VotingSettings, key: bytes) -> Oidc | None:
         client_id=settings.oidc_client_id,
         secret=read_secret(settings.oidc_client_secret_file, "VOTING_OIDC_CLIENT_SECRET_FILE").decode(),
         scope=settings.oidc_scope,
-        redirect_uri=settings.public_origin + settings.oidc_redirect_path,
+        redirect_uri=settings.public_origin + OIDC_RETURN,
         claim_phone=settings.oidc_claim_phone,
         claim_phone_verified=settings.oidc_claim_phone_verified,
         claim_national_id=settings.oidc_claim_national_id,

@@ -1,4 +1,4 @@
-"""Calls of assisted voting: register a station, list them, sign a person in at one.
+"""Calls of assisted voting: register a station, list them, close one, sign a person in at one.
 
 No call shows what anybody picked.
 """
@@ -38,6 +38,14 @@ async def post_station(
     return msgspec.structs.asdict(await stations.register(context.pool, find(context, round_id), staff, data))
 
 
+@post("/rounds/{round_id:str}/stations/{station:int}/closings", status_code=201, summary="Close a station for good")
+async def post_station_closing(
+    context: ContextDependency, request: AnyRequest, round_id: FromPath[str], station: FromPath[int]
+) -> dict[str, Any]:
+    staff = await context.door.require(request, Role.ADMINISTRATOR)
+    return msgspec.structs.asdict(await stations.close(context.pool, find(context, round_id), staff, station))
+
+
 @post(
     "/rounds/{round_id:str}/stations/{station:int}/sessions", status_code=201, summary="Sign a person in at a station"
 )
@@ -51,9 +59,11 @@ async def post_station_session(
     """The person proves the round's own identity here as on a phone of their own; the helper proves nothing."""
     helper = await context.door.require(request, Role.HELPER)
     frozen = find(context, round_id)
-    place = await stations.find(context.pool, frozen, station)
+    place = await stations.find_open(context.pool, frozen, station)
     signed_in = await open_session(context, request, frozen, data, stations.assistance(context.settings, place, helper))
     return {"token": signed_in.token, "expires_at": datetime.fromtimestamp(signed_in.expires, UTC)}
 
 
-stations_router = Router("/api/voting/v1", route_handlers=[get_stations, post_station, post_station_session])
+stations_router = Router(
+    "/api/voting/v1", route_handlers=[get_stations, post_station, post_station_closing, post_station_session]
+)

@@ -6,7 +6,9 @@ A station of a unit that is itself a candidate is allowed and flagged: whoever r
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from services.shared.errors import Refusal
@@ -37,6 +39,16 @@ class Station(msgspec.Struct, frozen=True):
     candidate_unit: bool
     ballots: int = 0
     sessions: int = 0
+    closed_at: datetime | None = None
+
+
+class StationHour(msgspec.Struct, frozen=True):
+    """People signed in and ballots recorded at a station within one hour of the round's own zone."""
+
+    station: int
+    hour: datetime
+    ballots: int
+    sessions: int
 
 
 async def register(pool: Pool, frozen: FrozenRound, staff: Staff, form: StationForm) -> Station:
@@ -56,22 +68,39 @@ async def find(pool: Pool, frozen: FrozenRound, number: int) -> Station:
     row = await store.find(pool, frozen.number, number)
     if row is None:
         raise Refusal(Reason.UNKNOWN_STATION, "This round has no such station; choose one from the list.")
-    return Station(row["station"], row["name"], row["unit"], is_candidate_unit(frozen, row["unit"]))
+    return _station(frozen, row)
+
+
+async def find_open(pool: Pool, frozen: FrozenRound, number: int) -> Station:
+    """The same where people may still be signed in; raises Refusal unknown_station or station_closed."""
+    station = await find(pool, frozen, number)
+    if station.closed_at is not None:
+        raise Refusal(Reason.STATION_CLOSED, "This station was closed; another station or a phone can go on.")
+    return station
+
+
+async def close(pool: Pool, frozen: FrozenRound, staff: Staff, number: int) -> Station:
+    """Let nobody in any more; raises Refusal unknown_station or station_closed."""
+    station = await find(pool, frozen, number)
+    async with transaction(pool) as connection:
+        closed_at = await store.close(connection, number, staff.username)
+    if closed_at is None:
+        raise Refusal(Reason.STATION_CLOSED, "This station was closed before.")
+    return msgspec.structs.replace(station, closed_at=closed_at)
 
 
 async def report(pool: Pool, frozen: FrozenRound) -> list[Station]:
     """Every station of the round with its ballots and sessions."""
-    return [
-        Station(
-            row["station"],
-            row["name"],
-            row["unit"],
-            is_candidate_unit(frozen, row["unit"]),
-            row["ballots"],
-            row["sessions"],
-        )
-        for row in await store.reported(pool, frozen.number)
-    ]
+    return [_station(frozen, row) for row in await store.reported(pool, frozen.number)]
+
+
+async def hours(pool: Pool, frozen: FrozenRound) -> list[StationHour]:
+    """When stations were used, hour by hour, newest first; never a candidate."""
+    return [StationHour(*row.values()) for row in await store.by_hour(pool, frozen.number, str(frozen.zone))]
+
+
+def _station(frozen: FrozenRound, row: asyncpg.Record) -> Station:
+    return Station(**dict(row), candidate_unit=is_candidate_unit(frozen, row["unit"]))
 
 
 def assistance(settings: VotingSettings, station: Station, helper: Staff) -> Assistance:

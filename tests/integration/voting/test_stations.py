@@ -135,8 +135,26 @@ async def test_stations_are_reported_apart_and_those_of_a_candidates_unit_flagge
         (False, 1, 1),
         (True, 2, 2),
     ]
-    assert set(stations[0]) == {"station", "name", "unit", "candidate_unit", "ballots", "sessions"}
+    assert set(stations[0]) == {"station", "name", "unit", "candidate_unit", "ballots", "sessions", "closed_at"}
     assert (await office.call("hal", "GET", "/stations")).json() == stations
+
+
+async def test_a_closed_station_lets_nobody_in_but_keeps_whom_it_let_in(voting: Voting, office: Office) -> None:
+    station, inside = await _station(office), voting.citizen()
+    await _assist(office, station, inside)
+    assert (await office.call("hal", "POST", f"/stations/{station}/closings")).status_code == 403
+    closed = await office.call("ann", "POST", f"/stations/{station}/closings")
+    assert (closed.status_code, bool(closed.json()["closed_at"])) == (201, True)
+    outside = voting.citizen()
+    proof = await _proof(outside)
+    refused = await office.call("hal", "POST", f"/stations/{station}/sessions", proof)
+    assert (refused.status_code, refused.json()["reason"]) == (409, "station_closed")
+    again = await office.call("ann", "POST", f"/stations/{station}/closings")
+    assert (again.status_code, again.json()["reason"]) == (409, "station_closed")
+    assert (await inside.vote(["c1"])).status_code == 201
+    # The refusal used up nothing: the code is good at another station.
+    other = await _station(office, "图书馆")
+    assert (await office.call("hal", "POST", f"/stations/{other}/sessions", proof)).status_code == 201
 
 
 async def test_who_may_do_what(voting: Voting, office: Office) -> None:
