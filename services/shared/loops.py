@@ -32,11 +32,15 @@ class Loop:
 
     The rest grows from `idle_s` to `_IDLE_MAX_S` while nothing happens: an idle platform costs next to nothing, and
     a busy one reacts at once. A longer `idle_s` is kept as it is.
+
+    A step whose cost is per run, not per piece, names in `worth` how much makes it run again without a rest: a follower
+    of the ledger that ran for every handful of ballots would cost more than the ballots.
     """
 
     name: str
     once: Callable[[], Awaitable[int]]
     idle_s: float = 0.2
+    worth: int = 1
 
 
 class Loops:
@@ -95,6 +99,8 @@ class Loops:
             loop_runs_total.labels(loop.name, "worked" if done else "idle").inc()
             if done:
                 pause_s = loop.idle_s
+                if done < loop.worth:
+                    await self._rest(loop.idle_s)
                 continue
             pause_s = max(loop.idle_s, min(pause_s, _IDLE_MAX_S))
             await self._rest(pause_s)

@@ -134,7 +134,7 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
         Loop("follow registry.rounds", Follower(pool, redis, REGISTRY_ROUNDS, apply_round).follow_once, 0.2),
         Loop("follow registry.staff", Follower(pool, redis, REGISTRY_STAFF, apply_staff).follow_once, 0.2),
         Loop("relay voting.tallies", Relay(pool, redis, VOTING_TALLIES).relay_once, 0.2),
-        Loop("count ballots", lambda: tally.count_once(pool), 0.25),
+        Loop("count ballots", lambda: tally.count_once(pool), 0.5, worth=tally.FOLLOW_MAX),
         Loop("extend windows and seal due tallies", seal_due, 1),
         Loop("restore overdue holds", restore_overdue, 30),
         Loop("watch holds", watch_holds, 5),

@@ -25,66 +25,52 @@ from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound, RoundBook
 
 LOCK_CLASS = 28792  # also stands in record_ballots()
-_FOLLOW_MAX = 5000
+FOLLOW_MAX = 5000
+
+# One statement takes up to $1 rows into tallies and turnout, and moves the checkpoint: its effect and its place commit
+# together. One ballot a round is one voter; where more are possible (by day, reissues), voters are remembered.
+_COUNT = """
+WITH fresh AS MATERIALIZED (
+    SELECT b.xid, b.index, b.round_number, b.voter_key, b.period, b.reissue, b.choices, b.stratum,
+           date_trunc('minute', b.recorded_at) AS minute
+    FROM ballots AS b, (SELECT xid, index FROM tally_checkpoint FOR UPDATE) AS c
+    WHERE (b.xid, b.index) > (c.xid, c.index) AND b.xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY b.xid, b.index LIMIT $1
+), tallied AS (
+    INSERT INTO running_tallies AS t (round_number, candidate_number, stratum, votes)
+    SELECT round_number, choice, stratum, count(*) FROM fresh CROSS JOIN LATERAL unnest(choices) AS choice
+    GROUP BY 1, 2, 3
+    ON CONFLICT (round_number, candidate_number, stratum) DO UPDATE SET votes = t.votes + excluded.votes
+), newcomers AS (
+    INSERT INTO turnout_voters (round_number, voter_key)
+    SELECT DISTINCT round_number, voter_key FROM fresh WHERE period <> 0
+    ON CONFLICT DO NOTHING RETURNING round_number, voter_key
+), arrived AS (
+    SELECT round_number, minute, count(*) AS ballots, count(*) FILTER (WHERE period = 0 AND reissue = 0) AS voters
+    FROM fresh GROUP BY 1, 2
+), by_day AS (
+    SELECT round_number, minute, count(*) AS voters
+    FROM (SELECT n.round_number, min(f.minute) AS minute
+          FROM newcomers AS n JOIN fresh AS f USING (round_number, voter_key)
+          GROUP BY n.round_number, n.voter_key) AS first
+    GROUP BY 1, 2
+), turned_out AS (
+    INSERT INTO turnout AS t (round_number, minute, ballots, voters)
+    SELECT a.round_number, a.minute, a.ballots, a.voters + coalesce(d.voters, 0)
+    FROM arrived AS a LEFT JOIN by_day AS d USING (round_number, minute)
+    ON CONFLICT (round_number, minute)
+        DO UPDATE SET ballots = t.ballots + excluded.ballots, voters = t.voters + excluded.voters
+), last AS (SELECT xid, index FROM fresh ORDER BY xid DESC, index DESC LIMIT 1)
+UPDATE tally_checkpoint AS c SET xid = last.xid, index = last.index FROM last
+RETURNING (SELECT count(*)::int FROM fresh)
+"""
 
 
 async def count_once(pool: Pool) -> int:
     """Take up ledger rows that committed since the last time; returns how many."""
-    async with transaction(pool) as connection:
-        rows = await connection.fetch(
-            "SELECT b.xid::text AS xid, b.index, b.round_number, b.voter_key, b.period, b.reissue, b.choices,"
-            " b.stratum, date_trunc('minute', b.recorded_at) AS minute"
-            " FROM ballots AS b, (SELECT xid, index FROM tally_checkpoint FOR UPDATE) AS c"
-            " WHERE (b.xid, b.index) > (c.xid, c.index) AND b.xid < pg_snapshot_xmin(pg_current_snapshot())"
-            " ORDER BY b.xid, b.index LIMIT $1",
-            _FOLLOW_MAX,
-        )
-        if not rows:
-            return 0
-        await _add_tallies(connection, rows)
-        await _add_turnout(connection, rows)
-        await connection.execute(
-            "UPDATE tally_checkpoint SET xid = $1::text::xid8, index = $2", rows[-1]["xid"], rows[-1]["index"]
-        )
-    metrics.ballots_counted_total.inc(len(rows))
-    return len(rows)
-
-
-async def _add_tallies(connection: Connection, rows: list[asyncpg.Record]) -> None:
-    counts: Counter[tuple[int, int, str]] = Counter()
-    for row in rows:
-        counts.update((row["round_number"], number, row["stratum"]) for number in row["choices"])
-    await connection.executemany(
-        "INSERT INTO running_tallies AS t (round_number, candidate_number, stratum, votes) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT (round_number, candidate_number, stratum) DO UPDATE SET votes = t.votes + excluded.votes",
-        [(*key, votes) for key, votes in sorted(counts.items())],
-    )
-
-
-async def _add_turnout(connection: Connection, rows: list[asyncpg.Record]) -> None:
-    ballots: Counter[tuple[int, datetime]] = Counter((row["round_number"], row["minute"]) for row in rows)
-    voters: Counter[tuple[int, datetime]] = Counter()
-    for row in rows:
-        if await _first_ballot(connection, row):
-            voters[row["round_number"], row["minute"]] += 1
-    await connection.executemany(
-        "INSERT INTO turnout AS t (round_number, minute, ballots, voters) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT (round_number, minute) DO UPDATE SET ballots = t.ballots + excluded.ballots,"
-        " voters = t.voters + excluded.voters",
-        [(*key, count, voters[key]) for key, count in sorted(ballots.items())],
-    )
-
-
-async def _first_ballot(connection: Connection, row: asyncpg.Record) -> bool:
-    """One ballot a round is one voter; where more are possible, voters are remembered."""
-    if row["period"] == 0:
-        return bool(row["reissue"] == 0)
-    added: str = await connection.execute(
-        "INSERT INTO turnout_voters (round_number, voter_key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        row["round_number"],
-        row["voter_key"],
-    )
-    return added.endswith(" 1")
+    counted: int | None = await pool.fetchval(_COUNT, FOLLOW_MAX)
+    metrics.ballots_counted_total.inc(counted or 0)
+    return counted or 0
 
 
 async def seal_round(pool: Pool, frozen: FrozenRound, tally_key: bytes, now: datetime, sealed_by: str) -> TallyContent:
