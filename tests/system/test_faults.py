@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 
 import pytest
 import pytest_asyncio
@@ -16,6 +17,9 @@ from tests.support.waiting import wait_until
 from tests.system.town import Town, Voter
 
 ROUND = "faults"
+STOPPED_S = 10
+# VOTING_DEVICE_ATTEMPTS_PER_MINUTE as shipped.
+DEVICE_LIMIT = 30
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -92,15 +96,57 @@ async def test_valkey_wiped_while_ballots_arrive(open_town: Town) -> None:
         await wait_until(filled, 10, "the streams are filled again")
 
 
-async def test_valkey_stopped_for_seconds_delays_no_ballot_by_as_much(open_town: Town) -> None:
+async def test_valkey_stopped_for_ten_seconds_delays_no_ballot_by_as_much(open_town: Town) -> None:
     """A frozen Valkey is worse than a dead one: nobody refuses, everybody waits. The breaker answers for it."""
-    citizen, stopped = open_town.citizen(ROUND), asyncio.Event()
-    open_town.platform.kill("valkey", signal.SIGSTOP)
+    town, citizen = open_town, open_town.citizen(ROUND)
+    before = await town.metrics("voting")
+    town.platform.kill("valkey", signal.SIGSTOP)
     try:
+        stopped_until = time.monotonic() + STOPPED_S
         await asyncio.wait_for(citizen.sign_in(), 10)
         assert (await asyncio.wait_for(citizen.vote(["c1"]), 5)).status_code == 201
-        voters = await open_town.vote_through(ROUND, stopped.set, count=30)
+        assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
+        crowd, turned_away = await town.share_a_device(ROUND, DEVICE_LIMIT + 10)
+        # Each worker allows its share, so that many workers together allow no more than Valkey would.
+        assert set(turned_away) == {"challenge_required"}
+        voters = crowd
+        while time.monotonic() < stopped_until:
+            voters += await town.vote_through(ROUND, lambda: None, count=40)
+        during = await town.metrics("voting")
     finally:
-        open_town.platform.kill("valkey", signal.SIGCONT)
-    assert stopped.is_set()
+        town.platform.kill("valkey", signal.SIGCONT)
+    assert len(voters) > 100
+    assert during["turnstile_local_total"] - before["turnstile_local_total"] > 100
+    assert during["turnstile_breaker_total"] > before["turnstile_breaker_total"]
+    await limits_are_back(town)
+    await check_after(town, voters)
+
+
+async def limits_are_back(town: Town) -> None:
+    """Valkey decides again, for all workers together, and the metric says so."""
+
+    async def available() -> bool:
+        return (await town.metrics("voting"))["turnstile_available"] == 2
+
+    await wait_until(available, 10, "both workers have Valkey again")
+    before = await town.metrics("voting")
+    crowd, turned_away = await town.share_a_device(ROUND, DEVICE_LIMIT + 5)
+    # The allowance refills by one every two seconds.
+    assert DEVICE_LIMIT <= len(crowd) <= DEVICE_LIMIT + 3
+    assert set(turned_away) == {"challenge_required"}
+    assert (await town.metrics("voting"))["turnstile_local_total"] == before["turnstile_local_total"]
+
+
+async def test_a_full_valkey_stops_neither_sign_in_nor_ballots(open_town: Town) -> None:
+    """At `maxmemory` every write fails: limits, hints and streams stand still; people notice nothing."""
+    async with Redis.from_url(open_town.platform.operator_redis_url) as operator:
+        before = str((await operator.config_get("maxmemory"))["maxmemory"])
+        try:
+            voters = await open_town.vote_through(ROUND, lambda: operator.config_set("maxmemory", "1"))
+            citizen = open_town.citizen(ROUND)
+            await citizen.sign_in()
+            assert (await citizen.vote(["c1"])).status_code == 201
+            assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
+        finally:
+            await operator.config_set("maxmemory", before)
     await check_after(open_town, voters)

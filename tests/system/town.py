@@ -20,6 +20,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli import supervisor
 from services.cli.audit import violations
@@ -28,6 +29,7 @@ from services.cli.people import REGISTRY, SCORING, VOTING, Citizen
 from services.cli.supervisor import Platform
 from services.shared.keys import derive
 from services.shared.settings import read_secret
+from services.voting.devices import COOKIE, Devices
 from services.voting.voter_token import VoterToken, VoterTokens
 from tests.support.waiting import wait_until
 
@@ -73,6 +75,7 @@ class Voter:
     ballot_id: str = field(default_factory=lambda: str(uuid4()))
     receipt: str = ""
     tries: int = 0
+    device: str = ""
 
     async def send(self, http: httpx.AsyncClient, round_id: str) -> httpx.Response | None:
         """One try; None where no answer came."""
@@ -81,7 +84,7 @@ class Voter:
             answer = await http.post(
                 f"{VOTING}/rounds/{round_id}/ballots",
                 json={"ballot_id": self.ballot_id, "choices": self.choices},
-                headers={"authorization": f"Bearer {self.token}"},
+                headers={"authorization": f"Bearer {self.token}", **self._device_header()},
             )
         except httpx.HTTPError:
             return None
@@ -92,6 +95,9 @@ class Voter:
             assert self.receipt in ("", body["receipt"])
             self.receipt = body["receipt"]
         return answer
+
+    def _device_header(self) -> dict[str, str]:
+        return {"cookie": f"{COOKIE}={self.device}"} if self.device else {}
 
     async def insist(self, http: httpx.AsyncClient, round_id: str, within_s: float = 40) -> None:
         """Send until acknowledged; whatever else is answered meanwhile must be a 5xx."""
@@ -154,6 +160,30 @@ class Town:
             Voter(tokens.sign(VoterToken(number, os.urandom(16), 0, "sms", "", expires)), list(choices))
             for _ in range(count)
         ]
+
+    async def share_a_device(self, round_id: str, count: int) -> tuple[list[Voter], list[str]]:
+        """(who voted, the reasons of the others) when so many people vote one after the other on one phone."""
+        secret = read_secret(self.platform.environment["VOTING_MASTER_SECRET_FILE"], "the master secret")
+        device, voters, reasons = Devices(derive(secret, "device-cookies")).make(), [], []
+        for voter in await self.voters(round_id, ["c2"], count):
+            voter.device = device
+            answer = await voter.send(self.http, round_id)
+            assert answer is not None
+            if voter.receipt:
+                voters.append(voter)
+            else:
+                reasons.append(str(answer.json()["reason"]))
+        return voters, reasons
+
+    async def metrics(self, service: str) -> dict[str, float]:
+        """A service's plain counters and gauges, whole over its workers."""
+        text = (await self.http.get(self.platform.urls[f"{service}_metrics"])).text
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if not sample.labels
+        }
 
     async def vote(self, round_id: str, choices: Sequence[str], count: int) -> list[Voter]:
         """So many acknowledged ballots."""
