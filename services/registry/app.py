@@ -1,5 +1,6 @@
 """The registry's composition root: reads like a table of contents."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,10 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from services.registry import metrics
+from services.registry.attachments import Files
+from services.registry.attachments import api as attachments_api
+from services.registry.attachments.scanning import Scanner
+from services.registry.attachments.vault import FolderVault
 from services.registry.calendar import api as calendar_api
 from services.registry.lists import pages as list_pages
 from services.registry.lists.follower import apply_ranking
@@ -44,6 +49,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *staff_api.ROUTES,
     *calendar_api.ROUTES,
     *rounds_api.ROUTES,
+    *attachments_api.ROUTES,
     *staff_pages.ROUTES,
     *admin_pages.ROUTES,
     *list_pages.ROUTES,
@@ -61,6 +67,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
     signer = StaffSigner(read_secret(settings.staff_signing_key_file, "STAFF_SIGNING_KEY_FILE"))
     verifier = StaffVerifier(read_secret(settings.staff_public_key_file, "STAFF_PUBLIC_KEY_FILE"))
     pages = Pages("registry", FOLDER)
+    files = open_files(settings)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -85,7 +92,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         )
         door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
         addresses = Addresses(settings.trusted_proxies)
-        app.state.parts = Parts(settings, pool, redis, clock, door, sessions, addresses, pages)
+        app.state.parts = Parts(settings, pool, redis, clock, door, sessions, addresses, pages, files)
         app.state.health = Health(pool, redis, clock, loops, FOLDER / "migrations")
         try:
             async with loops, Loops([Loop("measure_clock", lambda: _measure(clock, pool), CLOCK_EVERY_S)]):
@@ -97,6 +104,14 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
     app = create_app("registry", settings, web_secret, ROUTES, lifespan, "Pingxuan registry")
     app.state.error_page = pages.render_error
     return app
+
+
+def open_files(settings: RegistrySettings) -> Files:
+    """Where handed-in files go; raises ConfigurationError where the folder or the scanner cannot be used."""
+    home = os.environ.get("PINGXUAN_HOME", ".pingxuan")
+    vault = FolderVault(Path(settings.attachments_folder or f"{home}/attachments"))
+    scanner = Scanner(settings.virus_scan, settings.virus_scan_timeout_s)
+    return Files(vault, scanner, settings.attachment_max_bytes, settings.attachments_parallel)
 
 
 async def _measure(clock: Clock, pool: Pool) -> int:

@@ -14,3 +14,10 @@ rankings_refused_total = Counter(
     "registry_rankings_refused_total", "Published rankings that fit no round or other rules, and made no list."
 )
 clock_offset_seconds = Gauge("registry_clock_offset_seconds", "PostgreSQL's clock minus this process's clock.")
+attachments_bytes_total = Counter(
+    "registry_attachments_bytes_total", "Bytes of files handed in, by purpose.", ["purpose"]
+)
+attachments_refused_total = Counter(
+    "registry_attachments_refused_total", "Files that were not taken, by the word of the refusal.", ["reason"]
+)
+applications = Gauge("registry_applications", "Applications of calls that are not frozen, by stage.", ["stage"])

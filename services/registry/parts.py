@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from services.registry.attachments import Files
 from services.registry.settings import RegistrySettings
 from services.registry.staff.sessions import Sessions
 from services.shared.address import Addresses, bucket
@@ -27,6 +28,7 @@ class Parts:
     sessions: Sessions
     addresses: Addresses
     pages: Pages
+    files: Files
 
     def address(self, request: AnyRequest) -> str:
         """What one allowance belongs to: the client's IPv4 address or IPv6 /64."""

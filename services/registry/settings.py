@@ -34,4 +34,44 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
         str, Doc(description="Who verifies national IDs; while empty, rounds that ask for verified IDs are refused.")
     ] = ""
     consent_version: Annotated[str, Doc(description="Version of the privacy notice that voters agree to.")] = "1"
+    attachments_folder: Annotated[
+        str, Doc(description="Folder of handed-in files; empty: `attachments` in the platform's home (PINGXUAN_HOME).")
+    ] = ""
+    attachment_max_bytes: Annotated[
+        int, Doc(description="A handed-in file may be so large; the proxy's own limit is 25 MB.", ge=1024)
+    ] = 20 << 20
+    attachments_parallel: Annotated[
+        int, Doc(description="Files checked and stored at once per worker.", ge=1, le=16)
+    ] = 2
+    virus_scan: Annotated[
+        str,
+        Doc(
+            description="Scanner of handed-in files: `unix:/path` or `tcp:host:port` of clamd, or a command with {file}."
+        ),
+    ] = ""
+    virus_scan_timeout_s: Annotated[
+        float, Doc(description="A scanner that takes longer has failed, and the file is not taken.", gt=0)
+    ] = 60.0
+    documents_parallel: Annotated[
+        int, Doc(description="Documents (PDF, DOCX, XLSX) made at once per worker.", ge=1, le=16)
+    ] = 2
+    consent_link_days: Annotated[
+        float, Doc(description="A link that asks a partner for its consent lives so many days.", gt=0)
+    ] = 14.0
     contact: Annotated[str, Doc(description="Whom a public notice names for questions and objections.")] = "12345"
+    platform_mode: Annotated[str, Doc(description="`embedded` where `pingxuan up` runs everything.")] = ""
+    totp_required: Annotated[
+        str,
+        Doc(
+            description="Second factor of administrators and auditors: `yes`, `no`; empty: yes unless embedded.",
+            pattern="^(yes|no)?$",
+        ),
+    ] = ""
+    registrations_free: Annotated[
+        int, Doc(description="Units an address may register a day before each needs a proof of work.", ge=1)
+    ] = 5
+
+    @property
+    def needs_totp(self) -> bool:
+        """Whether accounts that decide or see everything may not sign in with a password alone."""
+        return self.totp_required == "yes" or (not self.totp_required and self.platform_mode != "embedded")

@@ -106,6 +106,8 @@ def registry_settings(servers: PlatformServers, database: Database, **changes: A
         staff_signing_key_file=environment["STAFF_SIGNING_KEY_FILE"],
         public_origin=ORIGIN,
         trusted_proxies="127.0.0.1",
+        platform_mode="embedded",
+        attachments_folder=f"{environment['PINGXUAN_HOME']}/attachments",
     )
     return msgspec.structs.replace(settings, **changes)
 
