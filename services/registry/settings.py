@@ -46,7 +46,7 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
     virus_scan: Annotated[
         str,
         Doc(
-            description="Scanner of handed-in files: `unix:/path` or `tcp:host:port` of clamd, or a command with {file}."
+            description="Scanner of files: `unix:/path` or `tcp:host:port` of clamd, or a command with {file}."
         ),
     ] = ""
     virus_scan_timeout_s: Annotated[

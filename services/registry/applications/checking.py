@@ -1,6 +1,6 @@
 """Is an application complete: every section, a budget that adds up, consents, proofs. Pure; called before submitting.
 
-What is told is everything at once, each with its place; the refusal's word is that of the first kind in `submit_refusal`.
+Everything is told at once, each with its place; `submit_refusal` chooses the refusal's word.
 """
 
 from collections.abc import Collection

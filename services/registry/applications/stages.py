@@ -1,4 +1,4 @@
-"""Where an application stands. Every change of stage goes through `move`, so that two people cannot take it two ways."""
+"""Where an application stands. Every change goes through `move`, so that two people cannot take it two ways."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -43,10 +43,11 @@ async def _opened(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def headers(found: Attachment) -> dict[str, str]:
     """A browser may save the file and do nothing else with it."""
     ascii_name = found.file_name.encode("ascii", "ignore").decode().replace('"', "").replace("\\", "").strip() or "file"
+    whole_name = quote(found.file_name, safe="")
     return {
         "content-type": found.media_type,
         "content-length": str(found.bytes),
-        "content-disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(found.file_name, safe='')}",
+        "content-disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{whole_name}",
         "content-security-policy": "sandbox; default-src 'none'",
         "x-content-type-options": "nosniff",
         "cross-origin-resource-policy": "same-origin",

@@ -47,7 +47,7 @@ def png_problem(file: BinaryIO) -> str:
 
 
 def jpeg_problem(file: BinaryIO) -> str:
-    """What is wrong with a JPEG file, or an empty text: segments up to the first scan, and its end (ITU-T T.81, B.1)."""
+    """What is wrong with a JPEG file, or an empty text: segments up to the first scan, and its end (T.81, B.1)."""
     if not _ends_with(file, b"\xff\xd9"):
         return "a JPEG picture that ends too early"
     file.seek(2)

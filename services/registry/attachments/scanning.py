@@ -39,7 +39,7 @@ class Scanner:
         except ValueError:
             raise ConfigurationError(
                 "REGISTRY_VIRUS_SCAN: cannot be read; write unix:/path, tcp:host:port or a command"
-            )
+            ) from None
         if self._command and not any(FILE_PLACE in part for part in self._command):
             raise ConfigurationError("REGISTRY_VIRUS_SCAN: the command must hold {file}, the place of the file's path")
 
