@@ -5,12 +5,15 @@ Called by `pages.py` only. Nothing here knows a voter, a choice or a count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from babel import Locale
+
 from services.shared.messages import CandidateCard
 from services.shared.vocabulary import CATEGORIES, LEVELS
+from services.voting.identity.phones import MAINLAND
 from services.voting.rounds import FrozenRound, Phase
 
 Translate = Callable[[str], str]
@@ -114,6 +117,13 @@ def round_page(
         "asked": {"level": level, "category": category, "q": words},
         "events": [event for event in frozen.events if event.event in ("extension", "withdrawal", "closed")],
     }
+
+
+def region_names(regions: Collection[str], language: str, translate: Translate) -> str:
+    """Whose mobile numbers may vote, mainland first, in the page's language."""
+    names = Locale.parse("en" if language == "en" else "zh_Hans").territories
+    own = [translate("中国大陆")] if MAINLAND in regions else []
+    return translate("、").join(own + sorted(str(names.get(each, each)) for each in regions if each != MAINLAND))
 
 
 def card_view(frozen: FrozenRound, card: CandidateCard, translate: Translate) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect
 
 from services.shared.errors import CommonReason, Refusal
-from services.shared.pages import Pages
+from services.shared.pages import Pages, language
 from services.voting import page_views
 from services.voting.api_citizens import find, receipt_view
 from services.voting.context import ContextDependency
+from services.voting.identity.phones import MAINLAND
+from services.voting.page_returns import ways
 from services.voting.receipts import parse_receipt, receipt_text
 
 AnyRequest = Request[Any, Any, Any]
@@ -49,7 +51,8 @@ async def show_round(
         find(context, round_id), context.clock.now(), pages.translate(request),
         order=order, level=level, category=category, words=q,
     )  # fmt: skip
-    return pages.render(request, "round.html", **view)
+    regions = page_views.region_names(context.sign_in.people.regions, language(request), pages.translate(request))
+    return pages.render(request, "round.html", **view, regions=regions)
 
 
 @get("/rounds/{round_id:str}/candidates/{candidate:str}")
@@ -80,7 +83,8 @@ async def show_vote(
     """Review, sign-in, submission and receipt: steps of one page, so that no code or token enters an address."""
     frozen = find(context, round_id)
     summary = page_views.round_summary(frozen, context.clock.now(), pages.translate(request))
-    return pages.render(request, "vote.html", round=summary)
+    mainland_only = context.sign_in.people.regions == {MAINLAND}
+    return pages.render(request, "vote.html", round=summary, ways=ways(context, frozen), mainland_only=mainland_only)
 
 
 @get("/rounds/{round_id:str}/privacy")
@@ -89,7 +93,7 @@ async def show_privacy(
 ) -> Response[str]:
     frozen = find(context, round_id)
     summary = page_views.round_summary(frozen, context.clock.now(), pages.translate(request))
-    return pages.render(request, "privacy.html", round=summary)
+    return pages.render(request, "privacy.html", round=summary, ways=ways(context, frozen))
 
 
 @get("/receipts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from services.cli.client import Client
 from services.cli.people import Citizen, new_phone, no_cookies
 from services.cli.rounds import read_folder
 from services.cli.supervisor import Platform
+from tests.integration.voting import identity_bureau as bureau_api
+from tests.integration.voting import issuer as issuer_api
+from tests.integration.voting import wechat_api
+from tests.integration.voting.identity_bureau import Bureau
+from tests.integration.voting.issuer import Issuer
+from tests.integration.voting.wechat_api import WechatApi
+from tests.support.local_server import serving
 from tests.support.tasks import in_own_task
 from tests.support.waiting import wait_until
 
@@ -36,11 +44,21 @@ PATIENCE_MS = 20_000
 
 
 @dataclass
+class Neighbours:
+    """Who else takes part in signing in, on loopback: a bureau for IDs, an OpenID issuer, WeChat."""
+
+    bureau: Bureau = field(default_factory=Bureau)
+    issuer: Issuer = field(default_factory=Issuer)
+    wechat: WechatApi = field(default_factory=WechatApi)
+
+
+@dataclass
 class Site:
-    """The running platform as a test uses it: its origin, and what people beside the browser do."""
+    """The running platform as a test uses it: its origin, its neighbours, and what people beside the browser do."""
 
     platform: Platform
     client: Client
+    neighbours: Neighbours
 
     @property
     def origin(self) -> str:
@@ -79,11 +97,46 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def neighbours(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Neighbours]:
+    """Their servers, and the settings that lead the platform to them, in this process' environment."""
+    neighbours, secrets = Neighbours(), tmp_path_factory.mktemp("secrets")
+    contents = {"bureau": bureau_api.SECRET, "issuer": issuer_api.SECRET.encode()}
+    contents |= {"wechat": wechat_api.SECRET.encode(), "mini": wechat_api.MINI_SECRET.encode()}
+    for name, content in contents.items():
+        (secrets / name).write_bytes(content)
+    async with AsyncExitStack() as stack:
+        bureau, issuer, wechat = [
+            await stack.enter_async_context(serving(each))
+            for each in (neighbours.bureau, neighbours.issuer, neighbours.wechat)
+        ]
+        neighbours.issuer.url = issuer.url
+        settings = {
+            "IDENTITY_PROVIDER": "three_factor,oidc",
+            "VOTING_IDENTITY_URL": f"{bureau.url}/v1/verify",
+            "VOTING_IDENTITY_KEY_ID": bureau_api.KEY_ID,
+            "VOTING_IDENTITY_SECRET_FILE": str(secrets / "bureau"),
+            "VOTING_OIDC_ISSUER": issuer.url,
+            "VOTING_OIDC_CLIENT_ID": issuer_api.CLIENT,
+            "VOTING_OIDC_CLIENT_SECRET_FILE": str(secrets / "issuer"),
+            "VOTING_WECHAT_URL": wechat.url,
+            "VOTING_WECHAT_AUTHORIZE_URL": f"{wechat.url}/connect/oauth2/authorize",
+            "VOTING_WECHAT_APP_ID": wechat_api.APP,
+            "VOTING_WECHAT_SECRET_FILE": str(secrets / "wechat"),
+            "VOTING_WECHAT_MINI_APP_ID": wechat_api.MINI_APP,
+            "VOTING_WECHAT_MINI_SECRET_FILE": str(secrets / "mini"),
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            yield neighbours
+
+
+@pytest.fixture(scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory, neighbours: Neighbours) -> AsyncIterator[Site]:
     platform = Platform(tmp_path_factory.mktemp("home"), database_url="", redis_url="")
     async with in_own_task(platform):
         await platform.ready()
-        site = Site(platform, Client(platform.environment))
+        site = Site(platform, Client(platform.environment), neighbours)
         for number in (1, 2):
             site.add_staff(f"admin{number}", "administrator", f"管理员{number}")
         site.add_staff("expert1", "expert", "袁守正")

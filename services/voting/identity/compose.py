@@ -12,7 +12,7 @@ from services.voting.identity.verification import ThreeFactor, Verifier
 from services.voting.identity.wechat import Wechat, WechatAccount
 from services.voting.settings import VotingSettings
 
-# Where people come back to; these pages are `pages_return.py`.
+# Where people come back to (`page_returns.py`).
 OIDC_RETURN = "/sign-in/oidc"
 WECHAT_RETURN = "/sign-in/wechat"
 _PROVIDERS = frozenset({"three_factor", "oidc"})
@@ -59,6 +59,8 @@ def make_wechat(settings: VotingSettings) -> Wechat | None:
         read_secret(settings.wechat_secret_file, "VOTING_WECHAT_SECRET_FILE").decode(),
         settings.wechat_mini_app_id,
         read_secret(settings.wechat_mini_secret_file, "VOTING_WECHAT_MINI_SECRET_FILE").decode(),
+        settings.wechat_authorize_url,
+        settings.public_origin + WECHAT_RETURN,
     )
     return Wechat(account, settings.wechat_timeout_s)
 

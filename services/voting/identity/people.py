@@ -73,9 +73,18 @@ class People:
     def needs_id(self, frozen: FrozenRound) -> bool:
         return frozen.rules.ballot.identity == "phone_and_id"
 
+    @property
+    def regions(self) -> frozenset[str]:
+        """Regions (ISO 3166) whose mobile numbers may vote."""
+        return self._regions
+
+    def takes_codes(self, frozen: FrozenRound) -> bool:
+        """Whether a code can lead to a vote here: not where the round needs IDs and nobody verifies typed ones."""
+        return self._verifier is not None or not self.needs_id(frozen)
+
     def check_possible(self, frozen: FrozenRound) -> None:
         """Raises Refusal identity_unavailable where the round needs IDs that nobody here can verify."""
-        if self.needs_id(frozen) and self._verifier is None:
+        if not self.takes_codes(frozen):
             raise Refusal(
                 Reason.IDENTITY_UNAVAILABLE, "This round needs verified IDs, and nobody here is set up to verify them."
             )

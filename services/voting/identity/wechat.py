@@ -11,6 +11,7 @@ import logging
 import time
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -38,6 +39,8 @@ class WechatAccount(msgspec.Struct, frozen=True):
     secret: str
     mini_app_id: str
     mini_secret: str
+    authorize_url: str
+    return_url: str
 
 
 class Wechat:
@@ -48,6 +51,18 @@ class Wechat:
         self._http = httpx.AsyncClient(timeout=timeout_s, follow_redirects=False, trust_env=False)
         self._token, self._token_until = "", 0.0
         self._renewing = asyncio.Lock()
+
+    def authorize_url(self) -> str:
+        """Where a person agrees to be known to us, but for a random state and `#wechat_redirect` at the end.
+
+        `snsapi_base` tells who asks and nothing about them.
+        """
+        account = self._account
+        query = {
+            "appid": account.app_id, "redirect_uri": account.return_url, "response_type": "code",
+            "scope": "snsapi_base", "state": "",
+        }  # fmt: skip
+        return f"{account.authorize_url}?{urlencode(query)}"
 
     async def verified_phone(self, code: str, phone_code: str) -> str | WechatRefusal:
         """The number in E.164, proven by `phone_code`; `code` is the one of the web authorisation."""

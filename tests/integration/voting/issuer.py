@@ -6,7 +6,7 @@ import base64
 import hashlib
 import time
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,13 +17,15 @@ CLIENT, SECRET = "pingxuan", "client-secret-of-a-test"
 
 
 class Issuer:
-    """Lets people sign in; `changes` go into the next ID tokens, `user_info` is told apart."""
+    """Lets people sign in, by browser with the claims `in_browser`; `changes` go into next ID tokens, `user_info` is
+    told apart."""
 
     def __init__(self) -> None:
         self.url, self.changes = "", dict[str, Any]()
         self.user_info: dict[str, Any] = {}
         self.mishaps: list[Reply] = []
         self.exchanges = 0
+        self.in_browser: dict[str, Any] | None = None
         self._codes: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}
         self.new_key()
 
@@ -38,6 +40,14 @@ class Issuer:
         self._codes[code] = (query, claims)
         return {"state": query["state"], "code": code}
 
+    def _authorise(self, asked: Asked) -> Reply:
+        """The issuer's own page, where whoever has a browser signs in as `in_browser`, or declines when it is None."""
+        if self.in_browser is None:
+            back = {"error": "access_denied", "state": asked.query["state"]}
+        else:
+            back = self.sign_in(f"{asked.path}?{asked.raw_query}", **self.in_browser)
+        return Reply(b"", 302, {"location": f"{asked.query['redirect_uri']}?{urlencode(back)}"})
+
     async def __call__(self, asked: Asked) -> Reply:
         if self.mishaps:
             return self.mishaps.pop(0)
@@ -46,6 +56,8 @@ class Issuer:
                 names = ("authorization", "token", "userinfo")
                 ends = {f"{name}_endpoint": f"{self.url}/{name}" for name in names}
                 return Reply({"issuer": self.url, "jwks_uri": f"{self.url}/keys", **ends})
+            case "/authorization":
+                return self._authorise(asked)
             case "/keys":
                 public = jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
                 return Reply({"keys": [{**public, "kid": self.key_id, "use": "sig", "alg": "ES256"}]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.support.local_server import Asked, Reply
 
@@ -14,12 +15,13 @@ MINI_APP, MINI_SECRET = "wx-mini", "wechat-mini-secret-of-a-test"
 
 @dataclass
 class WechatApi:
-    """`people` are web authorisation codes, `phones` phone codes; each is good once."""
+    """`people` are web authorisation codes, `phones` phone codes, each good once; `in_browser` agrees on a page."""
 
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     phones: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
     mishaps: list[Reply] = field(default_factory=list)
+    in_browser: str = ""
 
     def knows(self, code: str, phone: str, **changes: Any) -> None:
         self.people[f"web-{code}"] = {"openid": f"o-{code}", "scope": "snsapi_userinfo", **changes.pop("person", {})}
@@ -31,6 +33,9 @@ class WechatApi:
     async def __call__(self, asked: Asked) -> Reply:
         if self.mishaps:
             return self.mishaps.pop(0)
+        if asked.path == "/connect/oauth2/authorize":
+            back = {"code": f"web-{self.in_browser}", "state": asked.query["state"]}
+            return Reply(b"", 302, {"location": f"{asked.query['redirect_uri']}?{urlencode(back)}"})
         if asked.path == "/sns/oauth2/access_token":
             return self._authorise(asked.query)
         if asked.path == "/cgi-bin/stable_token":

@@ -1,7 +1,7 @@
 // The voting page as the other modules see it: its data and texts, its sections, and refusals told in place.
 
 import { fill } from "./rule.js";
-import { RoundStore } from "./store.js";
+import { RoundStore, way } from "./store.js";
 
 const STEPS = ["review", "phone", "code", "receipt"];
 const { dataset } = document.getElementById("vote-data");
@@ -9,7 +9,9 @@ const { dataset } = document.getElementById("vote-data");
 export const texts = JSON.parse(dataset.texts);
 export const reasons = JSON.parse(dataset.reasons);
 export const names = JSON.parse(dataset.names);
-export const { round, title, worker } = dataset;
+export const { title, worker } = dataset;
+// The page people come back to from elsewhere serves every round: theirs is the one they left from.
+export const round = dataset.round || (way.kept ? way.kept.round : "");
 export const base = `/rounds/${encodeURIComponent(round)}`;
 export const store = new RoundStore(round);
 export const $ = (id) => document.getElementById(id);

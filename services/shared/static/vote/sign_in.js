@@ -2,8 +2,10 @@
 
 import { call, Lost } from "./api.js";
 import { Solutions, solve } from "./challenge.js";
+import { agreed, declared } from "./declaration.js";
 import { $, base, fieldError, hideNotice, reasons, round, show, store, tell, texts, waiting, worker } from "./page.js";
 import { fill } from "./rule.js";
+import { offerWays } from "./ways.js";
 
 const solutions = new Solutions(round, worker);
 let request = null;
@@ -20,26 +22,35 @@ export function askPhone(version, then) {
 }
 
 function phoneForm() {
-  const form = { phone: $("phone").value.trim() };
+  const form = { phone: $("phone").value.trim(), ...declared(consent) };
   if ($("person-name")) Object.assign(form, { name: $("person-name").value.trim(), national_id: $("national-id").value.trim() });
-  if ($("district")) form.district = $("district").value.trim();
   return form;
 }
 
 function phoneComplete(form) {
-  const agreed = $("consent").checked && $("age").checked;
-  $("consent-error").textContent = agreed ? "" : texts.consent;
-  if (!agreed) {
-    $("consent").focus();
-    return false;
+  if (!agreed()) return false;
+  if ($("national-id")) {
+    const named = Boolean(form.name && form.national_id);
+    fieldError("national-id", named ? "" : texts.named);
+    if (!named) return false;
   }
-  const digits = form.phone.replace(/\D/g, "");
-  fieldError("phone", digits.length >= 11 ? "" : texts.phone);
-  if (digits.length < 11) return false;
-  if (!$("national-id")) return true;
-  const named = form.name && form.national_id && $("id-consent").checked;
-  fieldError("national-id", named ? "" : texts.id_consent);
-  return Boolean(named);
+  const enough = form.phone.replace(/\D/g, "").length >= Number($("vote-data").dataset.phoneDigits);
+  fieldError("phone", enough ? "" : texts.phone);
+  return enough;
+}
+
+function toCode() {
+  show("code");
+  $("code").value = "";
+  $("code").focus();
+}
+
+// A code that was just sent to this number is still good: whoever corrected the ID goes on with it.
+function phoneDone() {
+  if (request && $("resend").disabled && phoneComplete(phoneForm())) {
+    hideNotice();
+    toCode();
+  } else askCode("sms");
 }
 
 async function askCode(route) {
@@ -79,9 +90,7 @@ function cannotAsk(error) {
 function codeAsked(answer) {
   if (answer.ok) {
     request = answer.body.request;
-    show("code");
-    $("code").value = "";
-    $("code").focus();
+    toCode();
     countDown(answer.body.resend_after_s);
     return;
   }
@@ -114,7 +123,7 @@ async function prove() {
   const button = $("code-send");
   button.disabled = true;
   try {
-    const form = { ...phoneForm(), request, code, consent };
+    const form = { ...phoneForm(), request, code };
     proven(await call("POST", `${base}/sessions`, form));
   } catch (error) {
     if (!(error instanceof Lost)) throw error;
@@ -132,28 +141,38 @@ function proven(answer) {
     return;
   }
   const { reason, attempts_left: left } = answer.body;
-  if (reason === "wrong_code") {
+  if (reason === "wrong_code" && left !== 0) {
     fieldError("code", Number.isInteger(left) ? fill(texts.attempts_left, { n: left }) : reasons.wrong_code[0]);
   } else if (reason === "bad_national_id") {
     show("phone");
     fieldError("national-id", reasons.bad_national_id[0]);
-  } else {
-    tell(reason, waiting(answer.body), [[texts.new_code, again]]);
-  }
+  } else tell(reason, waiting(answer.body), [nextStep(reason)]);
+}
+
+// What helps against a refusal: other details, the same again, or a new code.
+function nextStep(reason) {
+  if (reason === "identity_conflict" || reason === "too_young") return [texts.change, () => { hideNotice(); show("phone"); }];
+  if (reason === "identity_unavailable") return [texts.retry, prove];
+  if (reason === "consent_missing") return [texts.reload, () => location.reload()];
+  return [texts.new_code, again];
 }
 
 function again() {
   hideNotice();
+  request = null;
   askPhone(consent, whenSignedIn);
 }
 
 $("phone-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  askCode("sms");
+  if ($("phone")) phoneDone();
 });
 $("code-form").addEventListener("submit", (event) => {
   event.preventDefault();
   prove();
 });
+// Another number was not sent the code.
+if ($("phone")) $("phone").addEventListener("input", () => { request = null; });
+offerWays(solutions, () => consent);
 $("resend").addEventListener("click", () => askCode("sms"));
 $("voice").addEventListener("click", () => askCode("voice"));

@@ -48,6 +48,17 @@ export function deviceOrder() {
   return order;
 }
 
+// A sign-in that has led away from this tab: which way, which round, what was declared; see `ways.js`.
+export const way = {
+  get kept() {
+    return read("session", "px.way");
+  },
+
+  set kept(value) {
+    write("session", "px.way", value);
+  },
+};
+
 export class RoundStore {
   constructor(round) {
     this.round = round;
@@ -85,6 +96,17 @@ export class RoundStore {
     write("session", this.key("session"), value);
   }
 
+  // Somebody comes back signed in: the ballot that was reviewed before goes on by itself, once.
+  resume() {
+    write("session", this.key("resume"), true);
+  }
+
+  takeResume() {
+    const wanted = read("session", this.key("resume")) === true;
+    write("session", this.key("resume"), null);
+    return wanted && this.session !== null;
+  }
+
   get receipt() {
     return read("session", this.key("receipt"));
   }
@@ -100,5 +122,7 @@ export class RoundStore {
   forget() {
     this.finish(null);
     this.session = null;
+    this.takeResume();
+    way.kept = null;
   }
 }

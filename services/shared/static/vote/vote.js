@@ -178,6 +178,7 @@ async function start() {
   facts = answer.body;
   show("review");
   review();
+  if (store.takeResume() && !$("review-done").disabled) submit();
 }
 
 start();
