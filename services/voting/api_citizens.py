@@ -114,13 +114,11 @@ async def post_code(
     if data.route not in ("sms", "voice"):
         raise Refusal(Reason.BAD_FORM, "route is sms or voice.")
     try:
-        asked = await context.sign_in.ask(frozen, data.phone, data.altcha, data.route, code_source(context, request))
+        source = code_source(context, request)
+        asked = await context.sign_in.ask(frozen, data.phone, data.altcha, data.route, source, context.pulse)
     except Refusal as refusal:
         metrics.codes_total.labels(refusal.reason.value).inc()
-        if refusal.reason is Reason.CODES_PAUSED:
-            context.pulse.note_code(frozen.number, sent=False)
         raise
-    context.pulse.note_code(frozen.number, sent=True)
     return msgspec.structs.asdict(asked)
 
 

@@ -19,10 +19,11 @@ from services.shared.postgres import Connection, Pool, transaction
 from services.voting import codes_store, metrics, store
 from services.voting.challenges import Challenges, Solved
 from services.voting.codes_store import Asker, CodeUse
-from services.voting.delivery.courier import Courier
+from services.voting.delivery.courier import Courier, Told
 from services.voting.identity import keyed
 from services.voting.identity.people import People, Person, Typed
 from services.voting.phone_region import find_region
+from services.voting.pulse import Pulse
 from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound
 from services.voting.settings import VotingSettings
@@ -73,11 +74,14 @@ class SignIn:
             settings.challenge_level_max,
         )  # fmt: skip
 
-    async def ask(self, frozen: FrozenRound, phone: str, altcha: str, route: str, source: str) -> CodeAsked:
+    async def ask(
+        self, frozen: FrozenRound, phone: str, altcha: str, route: str, source: str, pulse: Pulse
+    ) -> CodeAsked:
         """Send a code; raises Refusal bad_phone, identity_unavailable, challenge_failed, too_many_codes or
         codes_paused.
 
-        `source` is the device or, without one, the address: pauses between codes stand on number and source.
+        `source` is the device or, without one, the address: pauses between codes stand on number and source. `pulse` is
+        told of codes that were sent, and of those that could not be through no fault of who asked.
         """
         number = self.people.phone(phone)
         self.people.check_possible(frozen)
@@ -85,8 +89,18 @@ class SignIn:
         solved = await self.take_work(frozen, altcha)
         await self._pause(frozen, asker)
         await self._demand_work(frozen, asker, route, solved)
-        await self._check_sending(route)
-        return await self._send(frozen, number, route, asker)
+
+        def told(*, sent: bool) -> None:
+            # Who cannot be called may still get a message: a voice that is out of order is nobody's outage.
+            if sent or route == "sms":
+                pulse.note_code(frozen.number, asker.phone_key, sent=sent)
+
+        try:
+            await self._check_sending(route)
+        except Refusal:
+            told(sent=False)
+            raise
+        return await self._send(frozen, number, route, asker, told)
 
     async def take_work(self, frozen: FrozenRound, altcha: str) -> Solved:
         """The challenge that was solved and is used up by this; raises Refusal challenge_failed."""
@@ -134,12 +148,12 @@ class SignIn:
                 retry_after_s=30, alternatives=["voice", "station"] if route == "sms" else ["sms", "station"],
             )  # fmt: skip
 
-    async def _send(self, frozen: FrozenRound, number: str, route: str, asker: Asker) -> CodeAsked:
+    async def _send(self, frozen: FrozenRound, number: str, route: str, asker: Asker, told: Told) -> CodeAsked:
         request, code = uuid4(), f"{secrets.randbelow(1_000_000):06d}"
         lifetime_s, mac = self._settings.code_lifetime_s, self._mac(request, code)
         await codes_store.add_code_request(self._pool, request, frozen.number, asker, route, mac, lifetime_s)
         self._spend.note()
-        await self._courier.hand_over(request, number, code, route)
+        await self._courier.hand_over(request, number, code, route, told)
         metrics.codes_total.labels("sent").inc()
         return CodeAsked(request, lifetime_s, self._settings.code_resend_s)
 

@@ -1,8 +1,9 @@
 """The pulse of a worker: who was answered in each minute, written once a minute as a heartbeat of every open round.
 
 The ballot route only notes in memory; only requests with a valid token are noted, and a person counts once a minute, by
-the last answer, so that neither a flood nor one impatient phone buys time. What is noted in the moment before the loop
-sees a new minute counts for the one before.
+the last answer, so that neither a flood nor one impatient phone buys time. Codes are noted after a solved challenge,
+once a minute for each number, as unsent only where sending was paused or failed by the providers' fault. What is noted
+in the moment before the loop sees a new minute counts for the one before.
 """
 
 from __future__ import annotations
@@ -29,19 +30,17 @@ class Pulse:
         self._worker = uuid4()
         self._minute: datetime | None = None
         self._people: defaultdict[int, dict[bytes, bool]] = defaultdict(dict)
-        self._codes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+        self._codes: defaultdict[int, dict[bytes, bool]] = defaultdict(dict)
         self._waiting: tuple[datetime, dict[int, Minute]] | None = None
 
     def note(self, token: VoterToken | None, *, well: bool) -> None:
         """Somebody with a valid token was answered, or was told to come back later; bounded memory."""
         if token is not None:
-            people = self._people[token.round_number]
-            if len(people) < _PEOPLE_MAX or token.voter_key in people:
-                people[token.voter_key] = well
+            _note(self._people[token.round_number], token.voter_key, well=well)
 
-    def note_code(self, round_number: int, *, sent: bool) -> None:
-        """A code was sent, or could not be although the challenge was solved (paused, undelivered)."""
-        self._codes[round_number][not sent] += 1
+    def note_code(self, round_number: int, phone_key: bytes, *, sent: bool) -> None:
+        """A code was sent to a number, or could not be although the challenge was solved (paused, undelivered)."""
+        _note(self._codes[round_number], phone_key, well=sent)
 
     async def beat_once(self, pool: Pool, rounds: RoundBook, clock: Clock) -> int:
         """Write the minute that ended; returns how many rounds were written."""
@@ -60,17 +59,22 @@ class Pulse:
     def _take(self, rounds: Iterable[FrozenRound], minute: datetime) -> dict[int, Minute]:
         """Counts of the ended minute for every round that was open in it and has an outage rule."""
         people, codes = self._people, self._codes
-        self._people, self._codes = defaultdict(dict), defaultdict(lambda: [0, 0])
+        self._people, self._codes = defaultdict(dict), defaultdict(dict)
         return {
-            each.number: _minute(people.get(each.number, {}), codes.get(each.number, [0, 0]))
+            each.number: _minute(people.get(each.number, {}), codes.get(each.number, {}))
             for each in rounds
             if each.rules.outage is not None and _open_within(each, minute)
         }
 
 
-def _minute(people: Mapping[bytes, bool], codes: list[int]) -> Minute:
-    answered = sum(people.values())
-    return Minute(answered, len(people) - answered, codes[0], codes[1])
+def _note(seen: dict[bytes, bool], who: bytes, *, well: bool) -> None:
+    if len(seen) < _PEOPLE_MAX or who in seen:
+        seen[who] = well
+
+
+def _minute(people: Mapping[bytes, bool], codes: Mapping[bytes, bool]) -> Minute:
+    answered, sent = sum(people.values()), sum(codes.values())
+    return Minute(answered, len(people) - answered, sent, len(codes) - sent)
 
 
 def _open_within(frozen: FrozenRound, minute: datetime) -> bool:

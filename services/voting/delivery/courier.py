@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from services.shared.postgres import Pool
@@ -35,6 +36,12 @@ class Breaker:
         self._failures = self._failures + 1 if failed else 0
         if self._failures >= self._failures_max:
             self._open_until = time.monotonic() + self._open_s
+
+
+class Told(Protocol):
+    """Is told whether a code was sent."""
+
+    def __call__(self, *, sent: bool) -> None: ...
 
 
 class Courier:
@@ -65,21 +72,32 @@ class Courier:
             if route in provider.routes and self._breakers[name, route].closed
         ]
 
-    async def hand_over(self, request: UUID, phone: str, code: str, route: str) -> None:
-        """Send; returns when done or after `wait_s`, whichever comes first."""
-        task = asyncio.create_task(self._deliver(request, phone, code, route), name="deliver a code")
+    async def hand_over(self, request: UUID, phone: str, code: str, route: str, told: Told) -> None:
+        """Send; returns when done or after `wait_s`, whichever comes first.
+
+        `told` is called in the end with `sent`: True where a provider took the code, False where none could; not at all
+        where the number was to blame, or whoever asked for it too often.
+        """
+        task = asyncio.create_task(self._deliver(request, phone, code, route, told), name="deliver a code")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         await asyncio.wait({task}, timeout=self._wait_s)
 
-    async def _deliver(self, request: UUID, phone: str, code: str, route: str) -> None:
+    async def _deliver(self, request: UUID, phone: str, code: str, route: str, told: Told) -> None:
+        blameless = True
         try:
             for provider in self._candidates(route):
                 outcome = await self._attempt(provider, request, phone, code, route)
-                if isinstance(outcome, Taken) or outcome is Failure.BAD_NUMBER:
+                if isinstance(outcome, Taken):
+                    told(sent=True)
                     return
+                blameless = blameless and outcome.blames_provider
+                if outcome is Failure.BAD_NUMBER:
+                    break
         except Exception as error:
             log.warning("delivery failed", extra={"failure": type(error).__name__})
+        if blameless:
+            told(sent=False)
 
     async def _attempt(
         self, provider: Provider, request: UUID, phone: str, code: str, route: str

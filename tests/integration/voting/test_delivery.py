@@ -29,6 +29,11 @@ REPORTS = "/api/voting/v1/delivery"
 HOTLINE = "/api/voting/v1/hotline"
 PASSWORD = "report-password-of-a-test"
 THROTTLED = Reply({"Code": "isv.BUSINESS_LIMIT_CONTROL", "Message": "…", "RequestId": "r"})
+AWAY = Reply({}, 503)
+TENCENT_AWAY = Reply({"Response": {"Error": {"Code": "InternalError"}, "RequestId": "r"}})
+TENCENT_THROTTLES_NUMBER = Reply(
+    {"Response": {"SendStatusSet": [{"Code": "LimitExceeded.PhoneNumberDailyLimit"}], "RequestId": "r"}}
+)
 
 
 @pytest.fixture
@@ -318,3 +323,57 @@ async def test_a_route_that_no_provider_has_is_refused_with_the_others_named(sen
     answer = await Citizen(sending.http, "small").ask_code(route="voice")
     assert (answer.status_code, answer.json()["reason"]) == (503, "codes_paused")
     assert answer.json()["alternatives"] == ["sms", "station"]
+    assert await codes_seen(sending) == (0, 0)
+
+
+async def codes_seen(voting: Voting) -> tuple[int, int]:
+    """(sent, unsent) of this minute, as the outage rule will see them."""
+    frozen = voting.context.rounds.get("small")
+    assert frozen is not None
+    codes = list(voting.context.pulse._codes[frozen.number].values())
+    return codes.count(True), codes.count(False)
+
+
+async def test_a_code_that_no_provider_took_counts_for_the_outage_rule(
+    sending: Voting, aliyun: AliyunCloud, tencent: TencentCloud
+) -> None:
+    aliyun.mishaps.append(AWAY)
+    assert (await sending.citizen().ask_code()).status_code == 202
+    assert await codes_seen(sending) == (1, 0)
+    aliyun.mishaps.append(AWAY)
+    tencent.mishaps.append(TENCENT_AWAY)
+    citizen = sending.citizen()
+    assert (await citizen.ask_code()).status_code == 202
+    assert await codes_seen(sending) == (1, 1)
+    # The next code arrives: whoever asked was served in this minute after all.
+    assert (await citizen.ask_code()).status_code == 202
+    assert await codes_seen(sending) == (2, 0)
+
+
+@pytest.mark.parametrize("more_settings", [{"delivery_failures_max": 1}])
+async def test_a_paused_code_counts_once_for_each_number(
+    sending: Voting, aliyun: AliyunCloud, tencent: TencentCloud
+) -> None:
+    aliyun.mishaps.append(AWAY)
+    tencent.mishaps.append(TENCENT_AWAY)
+    await sending.citizen().ask_code()
+    impatient = sending.citizen()
+    for _ in range(5):
+        assert (await impatient.ask_code()).json()["reason"] == "codes_paused"
+    assert await codes_seen(sending) == (0, 2)
+
+
+async def test_a_flood_without_token_buys_no_time(sending: Voting, aliyun: AliyunCloud, tencent: TencentCloud) -> None:
+    """Impossible numbers, numbers asked for too often, unsolved challenges, calls: nothing of it is anybody's outage."""
+    aliyun.mishaps += [Reply({"Code": "isv.MOBILE_NUMBER_ILLEGAL"})] * 3 + [THROTTLED, AWAY]
+    tencent.mishaps += [TENCENT_THROTTLES_NUMBER] * 2
+    for _ in range(5):
+        assert (await sending.citizen().ask_code()).status_code == 202
+    assert [failure for *_, failure in await deliveries(sending)].count("number_throttled") == 3
+    aliyun.mishaps.append(Reply({"Code": "isv.TTS_TEMPLATE_ILLEGAL"}))
+    tencent.mishaps.append(TENCENT_AWAY)
+    assert (await sending.citizen().ask_code(route="voice")).status_code == 202
+    form = {"phone": "13900000001", "altcha": "bm90aGluZw=="}
+    for wrong in (form, {**form, "phone": "12345"}):
+        assert (await sending.http.post("/api/voting/v1/rounds/small/codes", json=wrong)).status_code in (403, 422)
+    assert await codes_seen(sending) == (0, 0)
