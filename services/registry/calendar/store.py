@@ -1,4 +1,4 @@
-"""Uploaded calendar years in PostgreSQL: the only SQL of this subject. Years are appended as versions, never changed."""
+"""Uploaded calendar years in PostgreSQL: the only SQL of this subject. Years are appended as versions."""
 
 from datetime import date, datetime
 

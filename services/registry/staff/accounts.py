@@ -16,6 +16,8 @@ PLATFORM = "platform"
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TEXT_MAX = 200
+# Words that stand in paths where a username could stand.
+_RESERVED = frozenset({"me", "invitations"})
 # Whoever could grant these alone could make the second person of every act that needs two.
 _GUARDED = frozenset({Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR})
 
@@ -44,6 +46,17 @@ class Account(msgspec.Struct, frozen=True):
     version: int
 
 
+class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `PATCH /staff/{username}`: what is left out stays; `version` is the one that was read."""
+
+    version: int
+    name: str | None = None
+    roles: list[str] | None = None
+    unit: str | None = None
+    channel: str | None = None
+    disabled: bool | None = None
+
+
 def canonical(username: str) -> str:
     """Usernames are the same in upper and lower case, and with spaces around them."""
     return username.strip().lower()
@@ -70,9 +83,45 @@ def checked(wanted: NewStaff, by: Staff) -> NewStaff:
     return msgspec.structs.replace(wanted, username=username, roles=roles, name=wanted.name.strip() or username)
 
 
-def _mistake(username: str, roles: list[str], wanted: NewStaff) -> str:
+def changed(account: Account, wanted: StaffChange, by: Staff) -> Account:
+    """The account as it is to become; raises Refusal 403, `stale_version` or `bad_staff`.
+
+    Nobody changes their own roles, unit or channel: an account of one person's making would defeat acts of two.
+    """
+    if account.staff == by.staff:
+        raise Refusal(
+            CommonReason.FORBIDDEN, "Somebody else must change your account; your password is yours to change."
+        )
+    require_may_grant(account.roles, by)
+    if wanted.version != account.version:
+        raise Refusal(
+            RegistryReason.STALE_VERSION, "The account was changed meanwhile; read it again.", version=account.version
+        )
+    given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
+    after = msgspec.structs.replace(account, **{**given, "version": account.version + 1})
+    stand_in = NewStaff(account.username, after.roles, after.name, after.unit, after.channel)
+    as_new = checked(stand_in, by)
+    return msgspec.structs.replace(after, roles=as_new.roles, name=as_new.name)
+
+
+def difference(before: Account, after: Account) -> dict[str, Any]:
+    """What a change changed, as [before, after] a field; for the log."""
+    old, new = msgspec.structs.asdict(before), msgspec.structs.asdict(after)
+    return {name: [old[name], new[name]] for name in old if old[name] != new[name] and name != "version"}
+
+
+def mistake_in_username(username: str) -> str:
+    """What is wrong with a canonical username of a new account, as one sentence; empty when it may be used."""
     if not is_username(username):
         return "username must be 1 to 64 of a–z, 0–9, . _ - and begin with a letter or digit"
+    if username in _RESERVED:
+        return f"username {username!r} is a word of the interface; choose another"
+    return ""
+
+
+def _mistake(username: str, roles: list[str], wanted: NewStaff) -> str:
+    if mistake := mistake_in_username(username):
+        return mistake
     if not roles:
         return f"roles is empty; give at least one of: {', '.join(Role)}"
     if unknown := [role for role in roles if role not in set(Role)]:

@@ -1,63 +1,28 @@
-"""Routes of sessions and accounts: parse, one domain call, reply."""
+"""Routes of accounts: parse, one domain call, reply. Sessions and invitations have api modules of their own."""
 
 from typing import Any
 
 import msgspec
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from services.registry.parts import PREFIX, parts
 from services.registry.reasons import RegistryReason
-from services.registry.staff import cookies, passwords, store
-from services.registry.staff.accounts import PLATFORM, Account, NewStaff, canonical, checked, is_username
-from services.registry.staff.sessions import StaffToken
-from services.shared.errors import Refusal
+from services.registry.staff import invitation_api, passwords, session_api, store, totp_store
+from services.registry.staff.accounts import (
+    PLATFORM,
+    Account,
+    NewStaff,
+    StaffChange,
+    canonical,
+    checked,
+    is_username,
+)
+from services.shared.errors import CommonReason, Refusal
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role
 
 NO_STORE = {"cache-control": "no-store"}
-
-
-class SignIn(msgspec.Struct, frozen=True):
-    """Body of `POST /sessions`; `totp` is accepted and not yet asked for."""
-
-    username: str
-    password: str
-    totp: str | None = None
-
-
-@post(f"{PREFIX}/sessions", status_code=201)
-async def sign_in(request: AnyRequest, data: JSONBody[SignIn]) -> Response[StaffToken]:
-    """Sign in with a username and a password."""
-    own = parts(request)
-    opened = await own.sessions.sign_in(data.username, data.password, own.address(request))
-    origin = own.settings.public_origin
-    set_cookies = [
-        cookies.session_cookie(opened.session, own.sessions.lifetime, origin),
-        cookies.token_cookie(opened.token.token, origin),
-    ]
-    return Response(opened.token, status_code=201, cookies=set_cookies, headers=NO_STORE)
-
-
-@post(f"{PREFIX}/sessions/renew", status_code=200)
-async def renew(request: AnyRequest) -> Response[StaffToken]:
-    """A fresh token for the session in the cookie."""
-    own = parts(request)
-    cookies.require_same_origin(request, own.settings.public_origin)
-    renewed = await own.sessions.renew(request.cookies.get(cookies.SESSION_COOKIE, ""))
-    if renewed is None:
-        raise Refusal(RegistryReason.SESSION_ENDED, "Sign in again.")
-    token = renewed[1]
-    return Response(token, cookies=[cookies.token_cookie(token.token, own.settings.public_origin)], headers=NO_STORE)
-
-
-@delete(f"{PREFIX}/sessions/current", status_code=204)
-async def sign_out(request: AnyRequest) -> Response[None]:
-    """End the session in the cookie."""
-    own = parts(request)
-    cookies.require_same_origin(request, own.settings.public_origin)
-    await own.sessions.end(request.cookies.get(cookies.SESSION_COOKIE, ""))
-    return Response(None, status_code=204, cookies=cookies.gone_cookies(own.settings.public_origin))
 
 
 @get(f"{PREFIX}/staff")
@@ -99,4 +64,36 @@ async def disable_staff(request: AnyRequest, username: FromPath[str]) -> Account
     return account
 
 
-ROUTES = [sign_in, renew, sign_out, list_staff, add_staff, disable_staff]
+@patch(f"{PREFIX}/staff/{{username:str}}", status_code=200)
+async def change_staff(request: AnyRequest, username: FromPath[str], data: JSONBody[StaffChange]) -> Account:
+    """Change name, roles, unit, channel, or whether the account is disabled; at the version that was read."""
+    own = parts(request)
+    actor = await own.door.require(request, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR)
+    name = canonical(username)
+    if name == PLATFORM:
+        raise Refusal(RegistryReason.BUILT_IN, "The account platform belongs to the software and cannot be changed.")
+    account = await store.change(own.pool, name, data, actor, own.clock.now()) if is_username(name) else None
+    if account is None:
+        raise _unknown(name)
+    return account
+
+
+@delete(f"{PREFIX}/staff/{{username:str}}/totp", status_code=204)
+async def remove_totp(request: AnyRequest, username: FromPath[str]) -> None:
+    """Take away the second factor of somebody who lost it: a security administrator's business, never one's own."""
+    own = parts(request)
+    actor = await own.door.require(request, Role.SECURITY_ADMINISTRATOR)
+    name = canonical(username)
+    if name == actor.staff:
+        raise Refusal(CommonReason.FORBIDDEN, "Somebody else must take away your second factor.")
+    if not await totp_store.remove(own.pool, name, actor.staff, own.clock.now()):
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> Refusal:
+    return Refusal(RegistryReason.UNKNOWN_STAFF, f"There is no such account or factor: {name[:64]!r}.")
+
+
+ROUTES = [
+    list_staff, add_staff, disable_staff, change_staff, remove_totp, *session_api.ROUTES, *invitation_api.ROUTES,
+]  # fmt: skip
