@@ -364,7 +364,7 @@ async def test_a_paused_code_counts_once_for_each_number(
 
 
 async def test_a_flood_without_token_buys_no_time(sending: Voting, aliyun: AliyunCloud, tencent: TencentCloud) -> None:
-    """Impossible numbers, numbers asked for too often, unsolved challenges, calls: nothing of it is anybody's outage."""
+    """Impossible numbers, too many codes for one, unsolved challenges, calls: nothing of it is anybody's outage."""
     aliyun.mishaps += [Reply({"Code": "isv.MOBILE_NUMBER_ILLEGAL"})] * 3 + [THROTTLED, AWAY]
     tencent.mishaps += [TENCENT_THROTTLES_NUMBER] * 2
     for _ in range(5):
