@@ -9,6 +9,8 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from services.registry import metrics
+from services.registry.applications import api as applications_api
+from services.registry.applications import consent_api
 from services.registry.attachments import Files
 from services.registry.attachments import api as attachments_api
 from services.registry.attachments.scanning import Scanner
@@ -17,6 +19,7 @@ from services.registry.calendar import api as calendar_api
 from services.registry.lists import pages as list_pages
 from services.registry.lists.follower import apply_ranking
 from services.registry.parts import PREFIX, Parts
+from services.registry.printing import Printer
 from services.registry.rounds import api as rounds_api
 from services.registry.rounds import freezing
 from services.registry.rounds import pages as admin_pages
@@ -25,6 +28,8 @@ from services.registry.staff import api as staff_api
 from services.registry.staff import pages as staff_pages
 from services.registry.staff import store as staff_store
 from services.registry.staff.sessions import Sessions
+from services.registry.units import api as units_api
+from services.registry.units.admission import Admission
 from services.shared.address import Addresses
 from services.shared.clock import Clock
 from services.shared.health import Health, health_router
@@ -48,7 +53,10 @@ ROUTES: list[ControllerRouterHandler] = [
     health_router(PREFIX),
     *staff_api.ROUTES,
     *calendar_api.ROUTES,
+    *units_api.ROUTES,
     *rounds_api.ROUTES,
+    *applications_api.ROUTES,
+    *consent_api.ROUTES,
     *attachments_api.ROUTES,
     *staff_pages.ROUTES,
     *admin_pages.ROUTES,
@@ -80,6 +88,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         await _measure(clock, pool)
         await staff_store.ensure_platform_account(pool, clock.now())
         sessions = Sessions(pool, signer, clock, settings, web_secret)
+        admission = Admission(pool, clock, settings, web_secret)
         loops = ElectedLoops(
             Election(settings.database_url, ELECTION_LOCK, "registry-election"),
             [
@@ -88,11 +97,15 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
                 Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
                 Loop("sweep_attempts", sessions.sweep_once, 60.0),
+                Loop("sweep_registrations", admission.sweep_once, 60.0),
             ],
         )
         door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
         addresses = Addresses(settings.trusted_proxies)
-        app.state.parts = Parts(settings, pool, redis, clock, door, sessions, addresses, pages, files)
+        app.state.parts = Parts(
+            settings, pool, redis, clock, door, sessions, addresses, pages, admission, files,
+            Printer(settings.documents_parallel),
+        )  # fmt: skip
         app.state.health = Health(pool, redis, clock, loops, FOLDER / "migrations")
         try:
             async with loops, Loops([Loop("measure_clock", lambda: _measure(clock, pool), CLOCK_EVERY_S)]):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from services.registry.attachments import Files
+from services.registry.printing import Printer
 from services.registry.settings import RegistrySettings
 from services.registry.staff.sessions import Sessions
+from services.registry.units.admission import Admission
 from services.shared.address import Addresses, bucket
 from services.shared.clock import Clock
 from services.shared.pages import AnyRequest, Pages
@@ -28,7 +30,9 @@ class Parts:
     sessions: Sessions
     addresses: Addresses
     pages: Pages
+    admission: Admission
     files: Files
+    printer: Printer
 
     def address(self, request: AnyRequest) -> str:
         """What one allowance belongs to: the client's IPv4 address or IPv6 /64."""

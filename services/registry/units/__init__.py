@@ -1,1 +1,1 @@
-"""Units (单位) and the channels they come through."""
+"""Units and channels: who applies, and through whom. Units register themselves; their district approves them."""
