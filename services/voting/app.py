@@ -44,6 +44,7 @@ from services.voting.identity import RoundKeys
 from services.voting.identity.compose import identity_providers, make_oidc, make_people, make_wechat
 from services.voting.ledger import LedgerWriter
 from services.voting.openapi import describe_ballots
+from services.voting.page_office import office_router
 from services.voting.page_returns import return_pages_router
 from services.voting.pages import pages_router
 from services.voting.reissues.api import reissues_router
@@ -194,6 +195,7 @@ class Application:
                 delivery_router,
                 pages_router,
                 return_pages_router,
+                office_router,
                 health_router("/api/voting/v1"),
             ],
             self._lifespan,

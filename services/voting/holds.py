@@ -201,13 +201,17 @@ async def list_holds(pool: Pool, frozen: FrozenRound) -> list[HoldView]:
     return [HoldView(**dict(row)) for row in rows]
 
 
+def due(frozen: FrozenRound, view: HoldView) -> date:
+    """The last day on which a hold can be decided; then the rules restore it."""
+    proposed = view.proposed_at.astimezone(frozen.zone).date()
+    return add_working_days(proposed, frozen.rules.windows.hold_decision_working_days)
+
+
 async def restore_overdue(pool: Pool, frozen: FrozenRound, today: date) -> int:
     """Restore holds that nobody decided within the rules' working days; returns how many."""
-    days = frozen.rules.windows.hold_decision_working_days
     restored = 0
     for view in await list_holds(pool, frozen):
-        due = add_working_days(view.proposed_at.astimezone(frozen.zone).date(), days)
-        if view.state == "held" and today > due and frozen.sealed_at is None:
+        if view.state == "held" and today > due(frozen, view) and frozen.sealed_at is None:
             restored += await _restore_by_rules(pool, frozen, view.hold)
     return restored
 

@@ -44,6 +44,7 @@ HOLD_REASONS = {
     "coercion": "有强迫他人投票的迹象",
     "station_misuse": "投票协助点使用不当",
     "unusual_pattern": "投票时间或来源异常集中",
+    "other": "其他原因",
 }
 
 

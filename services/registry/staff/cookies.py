@@ -61,4 +61,6 @@ def home_of(roles: list[str]) -> str:
     """Where a role begins its day; a path without a page yet is not named here."""
     if "administrator" in roles or "auditor" in roles or "operator" in roles:
         return "/admin"
+    if "helper" in roles:
+        return "/stations"
     return "/expert" if "expert" in roles else "/"

@@ -16,34 +16,40 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
-from services.shared.errors import CommonReason, Refusal
 from services.shared.pages import Pages
-from services.shared.staff import Role, Staff
+from services.shared.staff import Role
 from services.voting import page_views
 from services.voting.api_citizens import find
 from services.voting.context import Context, ContextDependency
 from services.voting.orders import ORDERS
+from services.voting.page_access import renewal, signed_in
+from services.voting.rounds import FrozenRound, Phase
 from services.voting.stations import stations
+from services.voting.stations.stations import Station
 
 AnyRequest = Request[Any, Any, Any]
 PagesDependency = NamedDependency[Pages]
 
 
-async def _helper(context: Context, request: AnyRequest) -> Staff | None:
-    """The signed-in helper; None when the sign-in must be renewed first. Raises Refusal forbidden or staff_stale."""
-    staff = await context.door.identify(request)
-    if staff is None:
-        if "renewed" in request.query_params:
-            # Renewing did not help: going there again would lead back here for ever.
-            raise Refusal(CommonReason.STAFF_STALE, "This account is not known to voting yet, or is disabled.")
-        return None
-    if not staff.has(Role.HELPER):
-        raise Refusal(CommonReason.FORBIDDEN, "Stations are for helpers.")
-    return staff
+@get("/stations")
+async def show_own_stations(context: ContextDependency, pages: PagesDependency, request: AnyRequest) -> Response[Any]:
+    """Where a helper's day begins: straight on where there is only one station to go to, or one round."""
+    if await signed_in(context, request, Role.HELPER) is None:
+        return renewal(request.url.path)
+    now, translate = context.clock.now(), pages.translate(request)
+    going_on = [each for each in context.rounds.all() if each.phase(now) in (Phase.OPEN, Phase.SCHEDULED)]
+    found = {each.id: await _open_stations(context, each) for each in going_on}
+    used = [each for each in going_on if found[each.id]]
+    if len(used) == 1:
+        here = found[used[0].id]
+        path = f"/rounds/{quote(used[0].id)}/stations"
+        return Redirect(f"{path}/{here[0].station}" if len(here) == 1 else path, status_code=HTTP_303_SEE_OTHER)
+    summaries = [page_views.round_summary(each, now, translate) for each in used]
+    return pages.render(request, "station_rounds.html", rounds=summaries)
 
 
-def _renew(path: str) -> Redirect:
-    return Redirect(f"/sign-in/renew?next={quote(path + '?renewed=1')}", status_code=HTTP_303_SEE_OTHER)
+async def _open_stations(context: Context, frozen: FrozenRound) -> list[Station]:
+    return [each for each in await stations.report(context.pool, frozen) if each.closed_at is None]
 
 
 @get("/rounds/{round_id:str}/stations")
@@ -51,11 +57,10 @@ async def show_stations(
     context: ContextDependency, pages: PagesDependency, request: AnyRequest, round_id: FromPath[str]
 ) -> Response[Any]:
     frozen = find(context, round_id)
-    if await _helper(context, request) is None:
-        return _renew(request.url.path)
+    if await signed_in(context, request, Role.HELPER) is None:
+        return renewal(request.url.path)
     summary = page_views.round_summary(frozen, context.clock.now(), pages.translate(request))
-    found = await stations.report(context.pool, frozen)
-    return pages.render(request, "stations.html", round=summary, stations=found)
+    return pages.render(request, "stations.html", round=summary, stations=await _open_stations(context, frozen))
 
 
 @get("/rounds/{round_id:str}/stations/{station:int}")
@@ -67,8 +72,8 @@ async def show_station(
     station: FromPath[int],
 ) -> Response[Any]:
     frozen = find(context, round_id)
-    if await _helper(context, request) is None:
-        return _renew(request.url.path)
+    if await signed_in(context, request, Role.HELPER) is None:
+        return renewal(request.url.path)
     translate = pages.translate(request)
     # Every person gets another of the published orders: the page is loaded anew for each.
     return pages.render(
@@ -78,8 +83,10 @@ async def show_station(
         cards=[
             page_views.card_view(frozen, card, translate) for card in frozen.ordered_cards(secrets.randbelow(ORDERS))
         ],
-        station=await stations.find(context.pool, frozen, station),
+        station=await stations.find_open(context.pool, frozen, station),
     )
 
 
-station_pages_router = Router("/", route_handlers=[show_stations, show_station], include_in_schema=False)
+station_pages_router = Router(
+    "/", route_handlers=[show_own_stations, show_stations, show_station], include_in_schema=False
+)
