@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from services.scoring.records import Sheet
+from services.scoring.results import all_events
 from services.scoring.rounds import Round
 from services.scoring.strata import merge_small
 from services.shared.messages import CandidateCard, TallyContent
@@ -79,7 +80,7 @@ def input_files(
         "rules.toml": message.rules.encode(),
         "candidates.csv": candidates_csv(_candidate(card) for card in message.candidates),
     }
-    events = [*message.events, *(tally.events if tally is not None else [])]
+    events = all_events(round_, tally.events if tally is not None else [])
     if events:
         files["events.csv"] = events_csv(Event(each.at, each.event, each.detail) for each in events)
     if message.lots_seed:

@@ -10,8 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from services.scoring import names, store
 from services.scoring.desk import desk_of, pages_of
-from services.scoring.results import public_body
-from services.scoring.rounds import Round
+from services.scoring.results import events_of, public_body
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -49,7 +48,7 @@ async def show_result(
         versions=known,
         by_strata=found.rules.votes.per == "stratum",
         criterion_titles={each["criterion"]: each["title"] for each in body["criteria"]},
-        events=_events(found),
+        events=events_of(found, ranking.body),
         names=names,
         api=f"/api/scoring/v1/rounds/{found.id}",
         origin=desk.settings.public_origin,
@@ -60,10 +59,6 @@ def _groups(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]
     """Rows come sorted by group's code; people read the levels in their own order."""
     found = [(group, list(members)) for group, members in groupby(rows, key=lambda row: row["group"])]
     return sorted(found, key=lambda pair: names.group_order(pair[0]))
-
-
-def _events(round_: Round) -> list[Any]:
-    return sorted(round_.message.events, key=lambda event: event.at)
 
 
 ROUTES = [show_results, show_result]

@@ -5,12 +5,14 @@ Built once when the ranking is computed and kept with it, so that an old version
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from services.scoring.rounds import Round
-from services.shared.messages import TallyContent
+from services.shared.messages import RoundEvent, TallyContent
 from services.shared.ranking.model import Rules
 from services.shared.ranking.numbers import print_number
 from services.shared.ranking.ranking import Ranking, Row
@@ -40,7 +42,20 @@ def ranking_body(round_: Round, ranking: Ranking, tally: TallyContent | None) ->
             for each in ranking.fallbacks
         ],
         "notes": list(ranking.notes),
+        # What only voting knows; the registry's own events are in the round, which may still grow.
+        "voting_events": [] if tally is None else msgspec.to_builtins(tally.events),
     }
+
+
+def all_events(round_: Round, voting_events: Iterable[RoundEvent]) -> list[RoundEvent]:
+    """The registry's events of a round and those that only voting decides, as one list in order of time, each once."""
+    found = {(each.at, each.event, each.detail): each for each in (*round_.message.events, *voting_events)}
+    return [found[key] for key in sorted(found)]
+
+
+def events_of(round_: Round, body: Mapping[str, Any]) -> list[RoundEvent]:
+    """The same for a computed ranking; bodies from before extensions existed have none of voting's."""
+    return all_events(round_, msgspec.convert(body.get("voting_events", []), list[RoundEvent]))
 
 
 def _row(round_: Round, row: Row) -> Body:

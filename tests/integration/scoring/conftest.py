@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ from services.shared.messages import (
     CriterionText,
     ExclusionCount,
     Message,
+    RoundEvent,
     RoundMessage,
     StaffMessage,
     TallyContent,
@@ -124,7 +125,9 @@ class Scoring:
     async def add_staff(self, username: str, *roles: str, version: int = 1, **more: Any) -> None:
         await self.send(REGISTRY_STAFF, msgspec.structs.replace(account(username, *roles, version=version), **more))
 
-    async def add_tally(self, votes: dict[str, int], round_id: str = "small", version: int = 1) -> TallyContent:
+    async def add_tally(
+        self, votes: dict[str, int], round_id: str = "small", version: int = 1, events: Sequence[RoundEvent] = ()
+    ) -> TallyContent:
         content = TallyContent(
             round=round_id,
             counts=[VoteCount(candidate, "", count) for candidate, count in votes.items()],
@@ -132,6 +135,7 @@ class Scoring:
             ballots=sum(votes.values()),
             excluded=4,
             turnout=sum(votes.values()) + 4,
+            events=list(events),
         )
         plain = msgspec.json.encode(content)
         sealed = seal(self.tally_key, plain, round_id.encode())

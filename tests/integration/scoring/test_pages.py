@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
+from datetime import timedelta
 from html import unescape
 
 import httpx
 import pytest
 
+from services.shared.messages import RoundEvent
 from services.shared.staff import TOKEN_COOKIE
 from tests.integration.scoring.conftest import CRITERIA, Scoring, scored_rules
 
@@ -139,11 +143,15 @@ async def test_autosave_needs_the_form_token_and_answers_the_sheet(panel: Scorin
     assert (await panel.http.put(f"{SHEET}/marks", json=body, headers=token)).status_code == 401
 
 
-async def test_the_result_page_shows_votes_beside_points_and_the_digest(panel: Scoring) -> None:
-    await panel.add_tally({"c1": 8613, "c2": 7771, "c3": 3009})
+async def score_all(panel: Scoring) -> None:
     for expert in ("xu", "li"):
         for candidate in ("c1", "c2", "c3"):
             await panel.score(expert, candidate, "90", "80")
+
+
+async def test_the_result_page_shows_votes_beside_points_and_the_digest(panel: Scoring) -> None:
+    await panel.add_tally({"c1": 8613, "c2": 7771, "c3": 3009})
+    await score_all(panel)
     await panel.call("POST", "/rounds/small/rankings", "ann")
     waiting = await panel.http.get("/results/small", headers=HTML)
     assert "8,613" not in waiting.text
@@ -157,6 +165,26 @@ async def test_the_result_page_shows_votes_beside_points_and_the_digest(panel: S
     listed = await panel.http.get("/results?lang=zh", headers=HTML)
     assert "已公布" in listed.text
     assert (await panel.http.get("/results/none", headers=HTML)).status_code == 404
+
+
+async def test_the_result_page_tells_voting_s_events_among_the_registry_s(panel: Scoring) -> None:
+    """An extension is only voting's to decide; people and the bundle read it between freezing and publication."""
+    known = await panel.desk.round("small")
+    at = known.message.frozen_at
+    texts = [("frozen", "甲" * 5), ("extension", "乙" * 5), ("lots_revealed", "丙" * 5)]
+    frozen, extended, revealed = (RoundEvent(at + timedelta(hours=k), *each) for k, each in enumerate(texts))
+    await panel.add_tally({"c1": 3, "c2": 2, "c3": 1}, events=[extended])
+    await panel.add_round(known.message.rules, experts=known.message.experts, events=[revealed, frozen])
+    await score_all(panel)
+    await panel.call("POST", "/rounds/small/rankings", "ann")
+    await panel.call("POST", "/rounds/small/rankings/1/confirmations", "bob")
+    page = (await panel.http.get("/results/small", headers=HTML)).text
+    bundle = await panel.call("GET", "/rounds/small/bundle.zip")
+    with zipfile.ZipFile(io.BytesIO(bundle.content)) as archive:
+        csv = archive.read("events.csv").decode()
+    for text in (page, csv):
+        places = [text.index(detail) for _, detail in texts]
+        assert places == sorted(places)
 
 
 async def test_pages_have_no_inline_script_or_style(panel: Scoring) -> None:

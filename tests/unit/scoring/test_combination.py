@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from services.scoring.bundles import bundle_zip
 from services.scoring.combination import combine, input_files, inputs_digest, pseudonym, sheets_digest
 from services.scoring.rankings import open_tally
 from services.scoring.records import Ranking, Sheet, SheetState
-from services.scoring.results import public_body, ranking_body
+from services.scoring.results import events_of, public_body, ranking_body
 from services.scoring.rounds import Round, read_round
 from services.shared.keys import SealBroken, seal
 from services.shared.messages import ExclusionCount, RoundEvent, TallyContent, VoteCount, encode
-from services.shared.ranking.bundle import rank_bundle, read_bundle
+from services.shared.ranking.bundle import parse_events, rank_bundle, read_bundle
 from services.shared.ranking.ranking import ranking_csv
 from tests.support.rounds import round_message
 
@@ -159,6 +160,21 @@ def test_events_and_seed_stand_in_the_bundle(tmp_path: Path) -> None:
     path = tmp_path / "bundle.zip"
     path.write_bytes(bundle_zip(made, combine(files).files, False))
     assert read_bundle(path).lots_seed == 'a"b'
+
+
+def test_events_of_registry_and_voting_are_one_list_in_order_of_time_each_once() -> None:
+    at = round_message("").frozen_at
+    frozen_at, extended, closed = (RoundEvent(at + timedelta(hours=k), f"event{k}", "甲") for k in range(3))
+    round_ = frozen(events=[closed, frozen_at])
+    tally = msgspec.structs.replace(TALLY, events=[extended, closed])
+    combined = combine(input_files(round_, tally, sheets("a", "b", "c"), KEY))
+    told = parse_events(combined.files["events.csv"])
+    assert [each.event for each in told] == ["event0", "event1", "event2"]
+    body = msgspec.json.decode(msgspec.json.encode(ranking_body(round_, combined.ranking, tally)))
+    assert events_of(round_, body) == [frozen_at, extended, closed]
+    # A body of before, and a registry that went on meanwhile.
+    later = RoundEvent(at + timedelta(days=1), "published", "")
+    assert events_of(frozen(events=[frozen_at, later]), {}) == [frozen_at, later]
 
 
 @pytest.mark.parametrize(("experts", "given"), [("0.5", True), ("0", False)])
