@@ -3,7 +3,7 @@
 Everything is told at once, each with its place; `submit_refusal` chooses the refusal's word.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -69,7 +69,12 @@ def _gaps(content: Content) -> list[Problem]:
         f"sections.{name}" for name, text in msgspec.structs.asdict(content.sections).items() if not text.strip()
     ]
     missing += [name for name in ("team", "budget", "targets") if not getattr(content, name)]
-    tables = {"partners": content.partners, "team": content.team, "budget": content.budget, "targets": content.targets}
+    tables: dict[str, Sequence[msgspec.Struct]] = {
+        "partners": content.partners,
+        "team": content.team,
+        "budget": content.budget,
+        "targets": content.targets,
+    }
     for name, rows in tables.items():
         for place, row in enumerate(rows):
             missing += [f"{name}[{place}].{key}" for key, value in _texts(row).items() if not value]

@@ -15,6 +15,7 @@ class Application(msgspec.Struct, frozen=True):
     call: str
     call_title: str
     call_state: str
+    timezone: str
     application_opens_at: datetime | None
     application_closes_at: datetime | None
     unit: str

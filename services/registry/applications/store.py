@@ -16,7 +16,7 @@ from services.registry.applications.stages import Stage
 from services.shared.postgres import Connection, Pool
 
 _APPLICATION = (
-    "SELECT a.application, a.call, c.title AS call_title, c.state AS call_state, c.application_opens_at,"
+    "SELECT a.application, a.call, c.title AS call_title, c.state AS call_state, c.timezone, c.application_opens_at,"
     " c.application_closes_at, a.unit, u.name AS unit_name, u.kind AS unit_kind, u.credit_code AS unit_credit_code,"
     " a.channel, h.name AS channel_name, h.kind AS channel_kind, a.title, a.level, a.category, a.stage, a.version,"
     " a.on_behalf, a.created_by, a.created_at, a.changed_at, a.submitted_at, a.content"
@@ -117,14 +117,14 @@ async def touch(connection: Connection, application: str, now: datetime) -> int:
     return version
 
 
-async def versions(connection: Connection | Pool, application: str) -> list[Version]:
-    """Everything that was handed in, oldest first."""
+async def version_lines(connection: Connection | Pool, application: str) -> list[dict[str, Any]]:
+    """Everything that was handed in, oldest first, without its content."""
     rows = await connection.fetch(
-        "SELECT application, number, encode(sha256, 'hex') AS sha256, version_code, submitted_at, submitted_by, content"
+        "SELECT number, encode(sha256, 'hex') AS sha256, version_code, submitted_at, submitted_by"
         " FROM application_versions WHERE application = $1 ORDER BY number",
         application,
     )
-    return [_version(row) for row in rows]
+    return [dict(row) for row in rows]
 
 
 async def newest_version(connection: Connection | Pool, application: str) -> Version | None:

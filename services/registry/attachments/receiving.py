@@ -34,8 +34,8 @@ class Upload:
 
     file_name: str
     type: FileType
-    bytes: int
     sha256: bytes
+    bytes: int
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -78,7 +78,8 @@ class Files:
             raise self._too_large()
         request.receive = _bounded(request.receive, limit, self._too_large())
         # Litestar streams parts that have a file name to disk once they outgrow a megabyte.
-        return dict((await request.form()).dict_())  # type: ignore[no-untyped-call]
+        form = await request.form()
+        return {name: form[name] for name in form}
 
     def _take(self, stream: Any, file_name: str, fields: dict[str, str]) -> Upload:
         """In a thread: everything that touches the disk."""
@@ -93,7 +94,7 @@ class Files:
             _require_clean(self._scanner.scan(path))
 
         kept = self._vault.put(cast(BinaryIO, stream), inspect)
-        return Upload(clean_name(file_name, found[0]), found[0], kept.bytes, kept.sha256, fields)
+        return Upload(clean_name(file_name, found[0]), found[0], kept.sha256, kept.bytes, fields)
 
     def _too_large(self) -> Refusal:
         return Refusal(
