@@ -1,7 +1,7 @@
 """Every printed document as PDF/A-2b: one function each, frozen struct in, bytes out, the same bytes each time.
 
 Typst lays out the templates beside this file; texts reach it as JSON and are never read as code. It releases the GIL,
-but a long form takes some tenths of a second: call from a worker thread. Called by applications, reviews, lists, rounds.
+but a long form takes some tenths of a second: call it from a worker thread.
 """
 
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ from services.registry.documents.wording import (
 )
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_COVER_NAMES_MAX = 150
 
 
 def application_form_pdf(form: forms.ApplicationForm) -> bytes:
     """The 申报书, every page with its version code, with places for the stamps."""
-    partners = "、".join(partner.name for partner in form.partners) or "无"
     units = [("牵头单位", form.lead), *(("合作单位", partner) for partner in form.partners)]
     return _coded("application_form", form.version_code, form.filled_on, f"申报书　{form.application}", {
         "document_title": form.title,
         "document_author": form.lead.name,
         "round_title": form.round_title,
         "cover": [
-            ("项目名称", form.title), ("牵头单位", form.lead.name), ("合作单位", partners),
+            ("项目名称", form.title), ("牵头单位", form.lead.name), ("合作单位", partner_names(form)),
             ("项目级别", level_name(form.level)), ("申报类别", category_name(form.category)),
             ("推荐渠道", form.channel_name), ("填报日期", chinese_date(form.filled_on)),
         ],
@@ -93,7 +93,9 @@ def retraction_pdf(retraction: forms.Retraction) -> bytes:
 def poster_pdf(poster: forms.Poster) -> bytes:
     """A candidate's poster on one page; ValueError for an address that could carry a choice."""
     if "?" in poster.round_address or "#" in poster.round_address:
-        raise ValueError("a poster's address must be the plain page of the round, without ? and #: it preselects nothing")
+        raise ValueError(
+            "a poster's address must be the plain page of the round, without ? and #: it preselects nothing"
+        )
     return _typeset("poster", poster.printed_on, {
         "document_title": f"{poster.number}号　{poster.title}",
         "document_author": poster.unit,
@@ -138,6 +140,14 @@ def paragraphs(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
+def partner_names(form: forms.ApplicationForm) -> str:
+    """The partners as a cover names them: all while they fit on it, otherwise the first of how many."""
+    names = "、".join(partner.name for partner in form.partners)
+    if len(names) > _COVER_NAMES_MAX:
+        return f"{form.partners[0].name}等{len(form.partners)}家（名单见“项目性质”）"
+    return names or "无"
+
+
 def due_date(due: date | None) -> str:
     return chinese_date(due) if due else ""
 
@@ -157,7 +167,9 @@ def list_rows(group: forms.ListGroup) -> list[tuple[str, ...]]:
 def retraction_paragraphs(retraction: forms.Retraction) -> list[str]:
     """The sentences of a 撤回公告, as PDF and DOCX share them."""
     what = f"《{retraction.retracted_heading}》（{retraction.retracted_number}）"
-    first = f"我单位于{chinese_date(retraction.retracted_issued_on)}发布的{what}，自本公告发布之日起撤回，不再作为依据。"
+    first = (
+        f"我单位于{chinese_date(retraction.retracted_issued_on)}发布的{what}，自本公告发布之日起撤回，不再作为依据。"
+    )
     instead = f"现以{retraction.replaced_by}为准。" if retraction.replaced_by else "新的文件另行发布。"
     return [first, *paragraphs(f"撤回原因：{retraction.reason}"), instead, "特此公告。"]
 
@@ -167,8 +179,8 @@ def _numbered(rows: Any) -> list[tuple[str, ...]]:
 
 
 def _in_groups(digest: str) -> str:
-    # Sixteen digits a group, so that the column can break the line.
-    return " ".join(digest[start : start + 16] for start in range(0, len(digest), 16))
+    # Two lines: the column breaks them at the blank.
+    return " ".join(digest[start : start + 32] for start in range(0, len(digest), 32))
 
 
 def _coded(template: str, version_code: str, day: date, footer: str, values: Mapping[str, Any]) -> bytes:

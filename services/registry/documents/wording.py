@@ -42,7 +42,7 @@ def named(words: Mapping[str, str], name: str) -> str | None:
 
 
 def capital_amount(amount: Decimal) -> str:
-    """An amount of 0 to 10^12 yuan in capital figures (大写金额) as cheques and budgets need it, e.g. 人民币叁万陆仟元整.
+    """An amount of 0 to 10^12 yuan in capital figures (大写金额), e.g. 人民币叁万陆仟元整.
 
     Written by the rules of 《支付结算办法》, annex 1: one 零 for each run of zeros, 整 where no 分 follows.
     """
