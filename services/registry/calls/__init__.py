@@ -1,1 +1,1 @@
-"""Calls (申报通知): a round before its rules are frozen."""
+"""Calls (申报通知): a round from its first draft to its freezing, and what the channels recommend for it."""

@@ -20,10 +20,14 @@ FILES_MAX = 10_010
 
 
 class LoadRound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /rounds`: file name → text; `open_for_s` opens voting and scoring at once for so long."""
+    """Body of `POST /rounds`: file name → text; `open_for_s` opens voting and scoring at once for so long.
+
+    `rehearsal` marks a round that is thrown away afterwards.
+    """
 
     files: dict[str, str]
     open_for_s: int | None = None
+    rehearsal: bool = False
 
 
 class CloseRound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,10 +45,9 @@ async def load_round(request: AnyRequest, data: JSONBody[LoadRound]) -> Response
         raise Refusal(RegistryReason.BAD_ROUND, f"open_for_s must be from 1 to {OPEN_FOR_MAX_S} seconds.")
     if len(data.files) > FILES_MAX:
         raise Refusal(RegistryReason.BAD_ROUND, f"There are {len(data.files)} files; at most {FILES_MAX} fit.")
+    wanted = freezing.Wanted(actor.staff, own.clock.now(), data.open_for_s, data.rehearsal)
     try:
-        round_, made = await freezing.load(
-            own.pool, data.files, data.open_for_s, actor.staff, own.settings, own.clock.now()
-        )
+        round_, made = await freezing.load(own.pool, data.files, wanted, own.settings)
     except Refusal as refusal:
         metrics.rounds_loaded_total.labels(refusal.reason.value).inc()
         raise

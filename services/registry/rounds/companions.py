@@ -18,6 +18,15 @@ _TEXT_MAX = 200
 _DESCRIPTION_MAX = 2_000
 
 
+class Exemption(msgspec.Struct, frozen=True):
+    """Places beyond the quota of a channel, or of one unit of a channel whose units apply directly, with its reason."""
+
+    channel: str
+    unit: str
+    places: int
+    reason: str
+
+
 class Channel(msgspec.Struct, frozen=True):
     """Who recommends: a district, a zone, or the municipal units; quotas go by `kind`."""
 
@@ -40,6 +49,24 @@ def parse_channels(text: str, problems: list[Problem]) -> list[Channel]:
             table.blame("id", f"channel {shown(channel.channel)} is there twice; keep one")
         found[channel.channel] = channel
     return list(found.values())
+
+
+def parse_exemptions(text: str, problems: list[Problem]) -> list[Exemption]:
+    """`[[exemptions]]` with channel, unit (its name; only where units apply directly), places and reason."""
+    root = Reader.of(text, "exemptions.toml", problems)
+    if root is None:
+        return []
+    root.only("exemptions")
+    found = []
+    for table in root.tables("exemptions", 1, 1000):
+        table.only("channel", "unit", "places", "reason")
+        found.append(
+            Exemption(
+                table.text("channel", 64), table.text("unit", _TEXT_MAX, required=False),
+                table.count("places"), table.text("reason", _DESCRIPTION_MAX, lines=True),
+            )
+        )  # fmt: skip
+    return found
 
 
 def parse_criteria(text: str, rules: Rules | None, problems: list[Problem]) -> list[CriterionText]:

@@ -13,8 +13,10 @@ import msgspec
 from services.registry.rounds.applications import Application, parse_application
 from services.registry.rounds.companions import (
     Channel,
+    Exemption,
     parse_channels,
     parse_criteria,
+    parse_exemptions,
     parse_experts,
     parse_reveal,
 )
@@ -25,7 +27,7 @@ from services.shared.ranking.errors import InputError, shown
 from services.shared.ranking.model import Rules
 from services.shared.ranking.rules import parse_rules, warnings
 
-COMPANIONS = ("candidates.csv", "channels.toml", "criteria.toml", "experts.toml", "reveal.toml")
+COMPANIONS = ("candidates.csv", "channels.toml", "criteria.toml", "experts.toml", "exemptions.toml", "reveal.toml")
 SECRET_FILES = frozenset({"reveal.toml"})
 CANDIDATES_MAX = 10_000
 _APPLICATION = re.compile(r"applications/[^/\x00-\x1f]{1,100}\.toml")
@@ -50,22 +52,29 @@ class Draft(msgspec.Struct, frozen=True):
         return application.summary if application else ""
 
 
-def read_draft(files: Mapping[str, str], rules_text: str) -> tuple[Draft | None, list[Problem]]:
-    """The draft, or None and what is wrong; `rules_text` takes the place of rules.toml."""
+def read_draft(
+    files: Mapping[str, str], rules_text: str, *, with_candidates: bool = True
+) -> tuple[Draft | None, list[Problem]]:
+    """The draft, or None and what is wrong; `rules_text` takes the place of rules.toml.
+
+    A call is read by the same checks before it has candidates.
+    """
     problems: list[Problem] = []
     _check_names(files, problems)
     rules = _read_rules(rules_text, problems) if "rules.toml" in files else None
     channels = parse_channels(files["channels.toml"], problems) if "channels.toml" in files else []
     criteria = parse_criteria(files["criteria.toml"], rules, problems) if "criteria.toml" in files else []
     experts = parse_experts(files["experts.toml"], problems) if "experts.toml" in files else []
+    exemptions = parse_exemptions(files["exemptions.toml"], problems) if "exemptions.toml" in files else []
     seed = parse_reveal(files["reveal.toml"], rules, problems) if "reveal.toml" in files else ""
     applications = _read_applications(files, problems)
-    candidates = _read_candidates(files, applications, problems)
+    candidates = _read_candidates(files, applications, problems) if with_candidates else []
     by_channel = {channel.channel: channel for channel in channels}
     if by_channel:
         _check_channels(candidates, by_channel, applications, problems)
     if rules is not None:
-        _check_with_rules(rules, candidates, by_channel, problems)
+        _check_quotas(rules, candidates, by_channel, exemptions, problems)
+        _check_with_rules(rules, candidates, problems)
     if problems or rules is None:
         return None, sorted(problems)
     by_id = {application.candidate: application for application in applications.values()}
@@ -165,14 +174,26 @@ def _check_channels(
             problems.append(Problem(file_of.get(each.candidate, "candidates.csv"), 0, reason))
 
 
-def _check_with_rules(
-    rules: Rules, candidates: list[Candidate], channels: Mapping[str, Channel], problems: list[Problem]
+def _check_quotas(
+    rules: Rules,
+    candidates: list[Candidate],
+    channels: Mapping[str, Channel],
+    exemptions: list[Exemption],
+    problems: list[Problem],
 ) -> None:
+    """Nobody recommends beyond quota and named exemptions."""
+    exempt: Counter[str] = Counter()
+    for each in exemptions:
+        channel = channels.get(each.channel)
+        exempt[each.unit or (channel.name if channel else each.channel)] += each.places
     for (kind, who), count in sorted(_recommendations(candidates, channels).items()):
         quota = rules.quotas.get(kind)
-        if quota is not None and count > quota:
-            reason = f"{shown(who)} recommends {count}, the quota of a {kind} is {quota}; take some back"
+        if quota is not None and count > quota + exempt[who]:
+            reason = f"{shown(who)} recommends {count}, the quota of a {kind} is {quota}; take some back or exempt it"
             problems.append(Problem("rules.toml", 0, reason))
+
+
+def _check_with_rules(rules: Rules, candidates: list[Candidate], problems: list[Problem]) -> None:
     standing = [each for each in candidates if each.withdrawn_at is None]
     if candidates and rules.ballot.choices_min > len(standing):
         reason = f"choices_min is {rules.ballot.choices_min}, but only {len(standing)} candidates stand; lower it"

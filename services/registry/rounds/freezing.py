@@ -5,6 +5,7 @@ Invariant: a round is frozen before its voting opens, and never twice with diffe
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.registry import metrics
@@ -24,6 +25,20 @@ REASON_MAX = 500
 # Closing early takes effect a moment later, so that voting knows it before it holds: no ballot that was received and
 # acknowledged meanwhile may turn out to have come too late.
 CLOSE_NOTICE = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a round is to be frozen: who, when, and what a call gives beside the files.
+
+    `number_seed` is the seed a call committed itself to when it was announced; without one a new seed is drawn.
+    """
+
+    actor: str
+    now: datetime
+    open_for_s: int | None = None
+    rehearsal: bool = False
+    number_seed: str = ""
 
 
 def prepare(files: Mapping[str, str], open_for_s: int | None, now: datetime) -> Draft:
@@ -82,14 +97,13 @@ def round_id_of(files: Mapping[str, str]) -> str:
         raise bad_round(problems or [problem_of(error)]) from None
 
 
-async def known_round(
-    connection: Connection, round_id: str, files: Mapping[str, str], open_for_s: int | None
-) -> Round | None:
+async def known_round(connection: Connection, round_id: str, files: Mapping[str, str], wanted: Wanted) -> Round | None:
     """The round if it exists with the same files; None if there is none; raises Refusal `round_exists`."""
     known = await store.known_files(connection, round_id)
     if known is None:
         return None
-    if known.hashes != store.hashes_of(files) or known.open_for_s != open_for_s:
+    how = (known.open_for_s, known.rehearsal)
+    if known.hashes != store.hashes_of(files) or how != (wanted.open_for_s, wanted.rehearsal):
         raise Refusal(
             RegistryReason.ROUND_EXISTS,
             f"Round {round_id} is frozen with other files or another --open-for; give the new one another id.",
@@ -97,27 +111,42 @@ async def known_round(
     return await store.load_round(connection, round_id)
 
 
-async def load(
-    pool: Pool, files: Mapping[str, str], open_for_s: int | None, actor: str, settings: RegistrySettings, now: datetime
-) -> tuple[Round, bool]:
+async def load(pool: Pool, files: Mapping[str, str], wanted: Wanted, settings: RegistrySettings) -> tuple[Round, bool]:
     """(the frozen round, was it made now); the same files again give the same round."""
     round_id = round_id_of(files)
     async with transaction(pool) as connection:
         await store.lock_round(connection, round_id)
-        known = await known_round(connection, round_id, files, open_for_s)
+        known = await known_round(connection, round_id, files, wanted)
         if known is not None:
             metrics.rounds_loaded_total.labels("known").inc()
             return known, False
-        draft = await asyncio.to_thread(prepare, files, open_for_s, now)
-        check_in_time(draft, now)
-        check_identity(draft, settings.identity_provider)
-        seed = lots.new_seed()
-        numbers = lots.draw_numbers([each.candidate for each in draft.candidates], seed)
-        frozen = store.Frozen(now, actor, settings.consent_version, seed, numbers, open_for_s)
-        await store.insert_round(connection, draft, files, frozen)
+        if await store.call_exists(connection, round_id):
+            raise Refusal(
+                RegistryReason.ROUND_EXISTS,
+                f"{round_id} is a call that is not frozen yet; freeze the call, or give the round another id.",
+            )
+        await freeze(connection, files, wanted, settings)
         made = await store.publish(connection, round_id)
     metrics.rounds_loaded_total.labels("frozen").inc()
     return made, True
+
+
+async def freeze(connection: Connection, files: Mapping[str, str], wanted: Wanted, settings: RegistrySettings) -> Draft:
+    """Write a round from its files in the caller's transaction, which holds the round's lock and then publishes it.
+
+    A loaded folder and a frozen call come through here, so that they are the same thing.
+    """
+    draft = await asyncio.to_thread(prepare, files, wanted.open_for_s, wanted.now)
+    check_in_time(draft, wanted.now)
+    check_identity(draft, settings.identity_provider)
+    seed = wanted.number_seed or lots.new_seed()
+    numbers = lots.draw_numbers([each.candidate for each in draft.candidates], seed)
+    frozen = store.Frozen(
+        wanted.now, wanted.actor, settings.consent_version, seed, numbers, wanted.open_for_s, wanted.rehearsal,
+        lots.commitment(seed) if wanted.number_seed else "",
+    )  # fmt: skip
+    await store.insert_round(connection, draft, files, frozen)
+    return draft
 
 
 async def close(pool: Pool, round_id: str, reason: str, actor: str, now: datetime) -> Round:

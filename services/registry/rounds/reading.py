@@ -18,6 +18,7 @@ from services.shared.ranking.numbers import parse_decimal
 from services.shared.ranking.toml_lines import Path, TomlLines
 
 PROBLEMS_MAX = 200
+COUNT_MAX = 1000
 AMOUNT_MAX = Decimal("1000000000")
 
 
@@ -105,6 +106,14 @@ class Reader:
             self.blame(key, f'{key} must be an amount above 0 with at most two decimals in quotes, like "12000.00"')
             return Decimal(0)
         return Decimal(str(value))
+
+    def count(self, key: str) -> int:
+        """A whole number above 0."""
+        value = self._values.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= COUNT_MAX:
+            self.blame(key, f"{key} must be a whole number from 1 to {COUNT_MAX}, without quotes")
+            return 0
+        return value
 
     def day(self, key: str) -> date | None:
         value = self._values.get(key)

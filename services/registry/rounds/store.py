@@ -8,16 +8,18 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from services.registry.rounds.files import SECRET_FILES, Draft
-from services.registry.rounds.views import Round, RoundLine
+from services.registry.rounds.views import Picture, Round, RoundLine
 from services.shared import outbox
 from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, RoundEvent
 from services.shared.postgres import Connection, Pool, transaction
 
 ROUND_LOCK = 0x7078
+_ROUNDS = "/api/registry/v1/rounds"
 
 
 class Frozen(msgspec.Struct, frozen=True):
@@ -29,13 +31,16 @@ class Frozen(msgspec.Struct, frozen=True):
     number_seed: str
     numbers: dict[str, int]
     open_for_s: int | None
+    rehearsal: bool = False
+    number_commitment: str = ""
 
 
 class KnownFiles(msgspec.Struct, frozen=True):
-    """How an existing round was made: file name → SHA-256, and whether it was opened at once."""
+    """How an existing round was made: file name → SHA-256, whether it was opened at once, whether it is a rehearsal."""
 
     hashes: dict[str, bytes]
     open_for_s: int | None
+    rehearsal: bool
 
 
 def hashes_of(files: Mapping[str, str]) -> dict[str, bytes]:
@@ -49,11 +54,16 @@ async def lock_round(connection: Connection, round_id: str) -> None:
 
 async def known_files(connection: Connection, round_id: str) -> KnownFiles | None:
     """How the round was loaded, or None where there is none of this name."""
-    row = await connection.fetchrow("SELECT open_for_s FROM rounds WHERE round = $1", round_id)
+    row = await connection.fetchrow("SELECT open_for_s, rehearsal FROM rounds WHERE round = $1", round_id)
     if row is None:
         return None
     files = await connection.fetch("SELECT name, sha256 FROM round_files WHERE round = $1", round_id)
-    return KnownFiles({each["name"]: bytes(each["sha256"]) for each in files}, row["open_for_s"])
+    return KnownFiles({each["name"]: bytes(each["sha256"]) for each in files}, row["open_for_s"], row["rehearsal"])
+
+
+async def call_exists(connection: Connection, round_id: str) -> bool:
+    """Whether a call of this id is on its way to become the round."""
+    return bool(await connection.fetchval("SELECT true FROM calls WHERE call = $1 AND state <> 'withdrawn'", round_id))
 
 
 async def insert_round(connection: Connection, draft: Draft, files: Mapping[str, str], frozen: Frozen) -> None:
@@ -61,12 +71,12 @@ async def insert_round(connection: Connection, draft: Draft, files: Mapping[str,
     round_id, voting = draft.rules.round.id, draft.rules.windows.voting
     await connection.execute(
         "INSERT INTO rounds (round, title, timezone, digest, rules, consent, number_seed, open_for_s,"
-        " voting_opens_at, voting_closes_at, lots_after, frozen_at, frozen_by, criteria, experts, warnings)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        " voting_opens_at, voting_closes_at, lots_after, frozen_at, frozen_by, criteria, experts, warnings, rehearsal,"
+        " number_commitment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         round_id, draft.rules.round.title or round_id, draft.rules.round.timezone or "UTC", draft.rules.digest,
         draft.rules_text, frozen.consent, frozen.number_seed, frozen.open_for_s,
         voting.opens if voting else None, voting.closes if voting else None, lots_after(draft), frozen.at, frozen.by,
-        msgspec.to_builtins(draft.criteria), draft.experts, draft.warnings,
+        msgspec.to_builtins(draft.criteria), draft.experts, draft.warnings, frozen.rehearsal, frozen.number_commitment,
     )  # fmt: skip
     await connection.execute("INSERT INTO round_states (round, version) VALUES ($1, 0)", round_id)
     if draft.lots_seed:
@@ -142,7 +152,8 @@ async def load_round(connection: Connection | Pool, round_id: str) -> Round | No
     if "\0" in round_id:  # PostgreSQL's texts cannot hold it
         return None
     row = await connection.fetchrow(
-        "SELECT r.round, r.title, r.timezone, r.digest, r.rules, r.consent, r.number_seed, r.open_for_s,"
+        "SELECT r.round, r.title, r.timezone, r.digest, r.rules, r.consent, r.number_seed, r.number_commitment,"
+        " r.rehearsal, r.open_for_s,"
         " r.voting_opens_at, r.voting_closes_at, r.frozen_at, r.criteria, r.experts, r.warnings,"
         " s.version, s.closed_early_at, s.list_version, s.ranking_version,"
         " CASE WHEN s.lots_revealed_at IS NULL THEN '' ELSE coalesce(x.lots_seed, '') END AS lots_seed"
@@ -156,18 +167,43 @@ async def load_round(connection: Connection | Pool, round_id: str) -> Round | No
     fields["criteria"] = msgspec.convert(row["criteria"], list[CriterionText])
     fields["events"] = [RoundEvent(each["at"], each["event"], each["detail"]) for each in events]
     fields["candidates"] = await _cards(connection, round_id)
+    fields["pictures"] = await _pictures(connection, round_id)
     return Round(**fields)
 
 
 async def _cards(connection: Connection | Pool, round_id: str) -> list[CandidateCard]:
     rows = await connection.fetch(
-        "SELECT c.candidate, c.number, c.title, c.unit, c.channel, c.category, c.level, c.summary, c.withdrawn_at,"
-        " coalesce(h.name, '') AS channel_title"
+        "SELECT c.candidate, c.number, c.title, c.unit, c.channel, c.category, c.level, c.summary,"
+        " coalesce(c.withdrawn_at, w.withdrawn_at) AS withdrawn_at, coalesce(h.name, '') AS channel_title,"
+        " p.sha256 AS picture"
         " FROM candidates c LEFT JOIN round_channels h ON h.round = c.round AND h.channel = c.channel"
+        " LEFT JOIN candidate_withdrawals w ON w.round = c.round AND w.candidate = c.candidate"
+        " LEFT JOIN candidate_pictures p ON p.round = c.round AND p.candidate = c.candidate"
         " WHERE c.round = $1 ORDER BY c.number",
         round_id,
     )
-    return [CandidateCard(**dict(row)) for row in rows]
+    return [_card(round_id, row) for row in rows]
+
+
+def _card(round_id: str, row: Any) -> CandidateCard:
+    fields = dict(row)
+    sha256 = fields.pop("picture")
+    return CandidateCard(**fields, image=picture_address(round_id, row["candidate"], sha256) if sha256 else "")
+
+
+def picture_address(round_id: str, candidate: str, sha256: bytes) -> str:
+    """Where a candidate's picture is fetched; it names the content, so that it may be cached for ever."""
+    return f"{_ROUNDS}/{quote(round_id)}/pictures/{quote(candidate, safe='')}?v={sha256.hex()[:12]}"
+
+
+async def _pictures(connection: Connection | Pool, round_id: str) -> list[Picture]:
+    rows = await connection.fetch(
+        "SELECT candidate, sha256, text FROM candidate_pictures WHERE round = $1 ORDER BY candidate", round_id
+    )
+    return [
+        Picture(row["candidate"], picture_address(round_id, row["candidate"], row["sha256"]), row["text"])
+        for row in rows
+    ]
 
 
 async def all_rounds(pool: Pool) -> list[RoundLine]:
@@ -175,7 +211,7 @@ async def all_rounds(pool: Pool) -> list[RoundLine]:
     rows = await pool.fetch(
         "SELECT r.round, r.title, r.digest, s.version, r.frozen_at, r.voting_opens_at,"
         " coalesce(s.closed_early_at, r.voting_closes_at) AS voting_ends_at, s.list_version,"
-        " (SELECT count(*) FROM candidates c WHERE c.round = r.round) AS candidates"
+        " r.rehearsal, (SELECT count(*) FROM candidates c WHERE c.round = r.round) AS candidates"
         " FROM rounds r JOIN round_states s USING (round) ORDER BY r.frozen_at DESC, r.round"
     )
     return [RoundLine(**dict(row)) for row in rows]

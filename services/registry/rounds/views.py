@@ -29,6 +29,14 @@ def phase_of(opens_at: datetime | None, ends_at: datetime | None, list_version: 
     return Phase.OPEN if now < ends_at else Phase.CLOSED
 
 
+class Picture(msgspec.Struct, frozen=True):
+    """A candidate's picture: where it is fetched, and the text read to those who do not see it."""
+
+    candidate: str
+    address: str
+    text: str
+
+
 class Round(msgspec.Struct, frozen=True):
     """A frozen round with its present state; `lots_seed` is empty until it was revealed."""
 
@@ -40,6 +48,8 @@ class Round(msgspec.Struct, frozen=True):
     rules: str
     consent: str
     number_seed: str
+    number_commitment: str
+    rehearsal: bool
     open_for_s: int | None
     voting_opens_at: datetime | None
     voting_closes_at: datetime | None
@@ -48,6 +58,7 @@ class Round(msgspec.Struct, frozen=True):
     candidates: list[CandidateCard]
     criteria: list[CriterionText]
     experts: list[str]
+    pictures: list[Picture]
     events: list[RoundEvent]
     lots_seed: str
     list_version: int
@@ -67,7 +78,7 @@ class Round(msgspec.Struct, frozen=True):
             round=self.round, version=self.version, digest=self.digest, rules=self.rules, frozen_at=self.frozen_at,
             consent=self.consent, candidates=self.candidates, criteria=self.criteria, experts=self.experts,
             events=self.events, lots_seed=self.lots_seed, list_version=self.list_version,
-            ranking_version=self.ranking_version, closed_early_at=self.closed_early_at,
+            ranking_version=self.ranking_version, rehearsal=self.rehearsal, closed_early_at=self.closed_early_at,
         )  # fmt: skip
 
     def windows(self) -> dict[str, dict[str, datetime]]:
@@ -94,6 +105,7 @@ class RoundLine(msgspec.Struct, frozen=True):
     voting_opens_at: datetime | None
     voting_ends_at: datetime | None
     list_version: int
+    rehearsal: bool
 
     def phase(self, now: datetime) -> Phase:
         return phase_of(self.voting_opens_at, self.voting_ends_at, self.list_version, now)
@@ -114,6 +126,8 @@ def loaded_facts(round_: Round) -> dict[str, Any]:
         "windows": round_.windows(),
         "candidates": len(round_.candidates),
         "number_seed": round_.number_seed,
+        "number_commitment": round_.number_commitment,
+        "rehearsal": round_.rehearsal,
         "warnings": round_.warnings,
     }
 
@@ -132,4 +146,5 @@ def public_facts(round_: Round, now: datetime) -> dict[str, Any]:
         "ranking_version": round_.ranking_version,
         "events": round_.events,
         "candidates": round_.candidates,
+        "pictures": round_.pictures,
     }
