@@ -16,8 +16,19 @@ from services.registry.attachments import api as attachments_api
 from services.registry.attachments.scanning import Scanner
 from services.registry.attachments.vault import FolderVault
 from services.registry.calendar import api as calendar_api
+from services.registry.grants import api as grants_api
+from services.registry.grants import pages as grants_pages
+from services.registry.grants.watch import watch_once as watch_projects_once
+from services.registry.lists import api as lists_api
 from services.registry.lists import pages as list_pages
+from services.registry.lists import proposals
 from services.registry.lists.follower import apply_ranking
+from services.registry.log import api as log_api
+from services.registry.log.chain import chain_once
+from services.registry.objections import api as objections_api
+from services.registry.objections import duties
+from services.registry.objections import pages as objection_pages
+from services.registry.objections.intake import Intake
 from services.registry.parts import PREFIX, Parts
 from services.registry.printing import Printer
 from services.registry.rounds import api as rounds_api
@@ -54,13 +65,19 @@ ROUTES: list[ControllerRouterHandler] = [
     *staff_api.ROUTES,
     *calendar_api.ROUTES,
     *units_api.ROUTES,
+    *log_api.ROUTES,
     *rounds_api.ROUTES,
     *applications_api.ROUTES,
     *consent_api.ROUTES,
     *attachments_api.ROUTES,
+    *lists_api.ROUTES,
+    *objections_api.ROUTES,
+    *grants_api.ROUTES,
+    *grants_pages.ROUTES,
     *staff_pages.ROUTES,
     *admin_pages.ROUTES,
     *list_pages.ROUTES,
+    *objection_pages.ROUTES,
 ]
 
 
@@ -89,6 +106,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         await staff_store.ensure_platform_account(pool, clock.now())
         sessions = Sessions(pool, signer, clock, settings, web_secret)
         admission = Admission(pool, clock, settings, web_secret)
+        intake = Intake(pool, clock, settings, web_secret)
         loops = ElectedLoops(
             Election(settings.database_url, ELECTION_LOCK, "registry-election"),
             [
@@ -96,15 +114,20 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("relay_staff", Relay(pool, redis, REGISTRY_STAFF).relay_once, 0.2),
                 Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
                 Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
+                Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
+                Loop("chain_log", lambda: chain_once(pool), 0.5),
                 Loop("sweep_attempts", sessions.sweep_once, 60.0),
                 Loop("sweep_registrations", admission.sweep_once, 60.0),
+                Loop("release_lists", lambda: proposals.release_once(pool, clock.now()), 1.0),
+                Loop("measure_objections", lambda: duties.measure_once(pool, clock.now()), 30.0),
+                Loop("sweep_objections", intake.sweep_once, 60.0),
             ],
         )
         door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
         addresses = Addresses(settings.trusted_proxies)
         app.state.parts = Parts(
             settings, pool, redis, clock, door, sessions, addresses, pages, admission, files,
-            Printer(settings.documents_parallel),
+            Printer(settings.documents_parallel), intake,
         )  # fmt: skip
         app.state.health = Health(pool, redis, clock, loops, FOLDER / "migrations")
         try:

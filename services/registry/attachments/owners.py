@@ -6,6 +6,7 @@ A decision is asked for the object (`object_id` of that kind), not for the file,
 from collections.abc import Awaitable, Callable
 
 from services.registry.applications import access as applications
+from services.registry.grants import access as projects
 from services.shared.postgres import Pool
 from services.shared.staff import Staff
 
@@ -14,4 +15,5 @@ MayRead = Callable[[Pool, Staff | None, str], Awaitable[bool]]
 OWNERS: dict[str, MayRead] = {
     "application": applications.may_read,
     "call": applications.may_read_import,
+    "project": projects.may_read_files,
 }

@@ -1,1 +1,1 @@
-"""After confirmation: subsidies, inspections, acceptance."""
+"""Projects after confirmation: grants, expenditure, inspections, acceptance and settlement."""
