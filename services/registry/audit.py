@@ -45,6 +45,30 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN notices n ON n.round = l.round AND n.list_version = l.version WHERE n.round IS NULL""",
     "lists_rest_on_the_frozen_rules": """
         SELECT l.round, l.version FROM lists l JOIN rounds r USING (round) WHERE l.rules_digest <> r.digest""",
+    "every_account_act_is_in_the_log": """
+        SELECT staff, event, at FROM staff_events s
+        WHERE at >= (SELECT min(at) FROM log_entries) AND NOT EXISTS (
+            SELECT 1 FROM log_entries e WHERE e.kind = 'staff' AND e.object = s.staff
+            AND e.action = 'staff.' || s.event AND e.at = s.at)""",
+    "the_log_is_chained": """
+        SELECT id, at FROM log_entries e WHERE at < clock_timestamp() - interval '10 minutes'
+        AND NOT EXISTS (SELECT 1 FROM log_chain c WHERE c.entry = e.id)""",
+    "the_chain_of_the_log_holds": """
+        SELECT n FROM (
+            SELECT c.n, c.hash, row_number() OVER (ORDER BY c.n) AS k, sha256(
+                lag(c.hash, 1, decode(repeat('00', 32), 'hex')) OVER (ORDER BY c.n) || convert_to(
+                    jsonb_build_array(c.n, e.id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                        actor, action, kind, object, round, before, after, personal)::text, 'UTF8')) AS computed
+            FROM log_chain c LEFT JOIN log_entries e ON e.id = c.entry) x
+        WHERE n <> k OR computed IS DISTINCT FROM hash""",
+    "what_changed_of_units_was_decided": """
+        SELECT unit, state FROM units u WHERE state <> 'pending' AND NOT EXISTS (
+            SELECT 1 FROM unit_decisions d WHERE d.unit = u.unit AND d.decision = u.state)""",
+    "accepted_invitations_have_an_account": """
+        SELECT invitation FROM invitations
+        WHERE accepted_at IS NOT NULL AND (staff IS NULL OR accepted_at >= expires_at)""",
+    "calendar_versions_are_dense": """
+        SELECT year, max(version) FROM calendar_years GROUP BY year HAVING max(version) <> count(*)""",
     "outbox_numbers_are_dense": """
         SELECT stream, count(n) AS numbered, max(n) AS last FROM outbox WHERE n IS NOT NULL GROUP BY stream
         HAVING count(n) <> max(n)""",
