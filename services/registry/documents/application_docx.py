@@ -1,5 +1,7 @@
 """The 申报书 as a DOCX with the sections of the PDF, for units that edit, comment or keep it in their own systems."""
 
+from typing import Any
+
 from docx.document import Document
 
 from services.registry.documents.forms import ApplicationForm
@@ -50,7 +52,7 @@ def application_form_docx(form: ApplicationForm) -> bytes:
     return saved(document)
 
 
-def _add_cover(document: Document, form: ApplicationForm) -> None:
+def _add_cover(document: Any, form: ApplicationForm) -> None:
     add_line(document, form.round_title, 16, face=HEADING)
     add_line(document, "申报书", 36, face=HEADING)
     cover = [

@@ -7,7 +7,7 @@ rare characters. System fonts are never looked at: the same form must give the s
 from functools import cache
 from pathlib import Path
 
-import manimgx_fonts_cjk
+import manimgx_fonts_cjk  # type: ignore[import-untyped]
 import pylopdf_fonts_zh_cn
 import typst
 

@@ -67,7 +67,7 @@ def _set_face(properties: Any, face: str) -> None:
 def add_line(document: Any, text: str, size: float, *, face: str = BODY, align: str = "CENTER") -> Paragraph:
     """A line of its own, in the middle unless said otherwise; `document` may be a table's cell too."""
     paragraph: Paragraph = document.add_paragraph()
-    paragraph.alignment = WD_ALIGN_PARAGRAPH[align]
+    paragraph.alignment = getattr(WD_ALIGN_PARAGRAPH, align)
     _write(paragraph, text, size, face)
     return paragraph
 
