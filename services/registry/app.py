@@ -10,7 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.registry import metrics
 from services.registry.applications import api as applications_api
-from services.registry.applications import consent_api
+from services.registry.applications import consent_api, counting
 from services.registry.attachments import Files
 from services.registry.attachments import api as attachments_api
 from services.registry.attachments.scanning import Scanner
@@ -117,6 +117,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
                 Loop("chain_log", lambda: chain_once(pool), 0.5),
                 Loop("sweep_attempts", sessions.sweep_once, 60.0),
+                Loop("count_applications", lambda: counting.count_once(pool), 15.0),
                 Loop("sweep_registrations", admission.sweep_once, 60.0),
                 Loop("release_lists", lambda: proposals.release_once(pool, clock.now()), 1.0),
                 Loop("measure_objections", lambda: duties.measure_once(pool, clock.now()), 30.0),

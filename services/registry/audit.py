@@ -69,6 +69,33 @@ INVARIANTS: dict[str, str] = {
         WHERE accepted_at IS NOT NULL AND (staff IS NULL OR accepted_at >= expires_at)""",
     "calendar_versions_are_dense": """
         SELECT year, max(version) FROM calendar_years GROUP BY year HAVING max(version) <> count(*)""",
+    "versions_are_what_their_hash_says": """
+        SELECT application, number FROM application_versions WHERE sha256 <> sha256(convert_to(content, 'UTF8'))""",
+    "versions_of_applications_are_dense": """
+        SELECT application, count(*) AS versions, max(number) AS last FROM application_versions GROUP BY application
+        HAVING count(*) <> max(number)""",
+    "what_left_the_draft_was_handed_in": """
+        SELECT a.application, a.stage FROM applications a WHERE a.stage NOT IN ('draft', 'withdrawn')
+        AND NOT EXISTS (SELECT 1 FROM application_versions v WHERE v.application = a.application)""",
+    "applications_were_handed_in_inside_the_window": """
+        SELECT v.application, v.submitted_at FROM application_versions v JOIN applications a USING (application)
+        JOIN calls c USING (call) WHERE v.number = 1
+        AND (v.submitted_at < c.application_opens_at OR v.submitted_at >= c.application_closes_at)""",
+    "every_application_is_led_by_a_lead": """
+        SELECT a.application, u.kind FROM applications a JOIN units u USING (unit)
+        WHERE u.kind IN ('university', 'research_institute', 'social_organisation')
+        AND a.stage NOT IN ('draft', 'withdrawn')""",
+    "every_version_was_logged": """
+        SELECT v.application, v.number FROM application_versions v WHERE NOT EXISTS (
+            SELECT 1 FROM log_entries e WHERE e.kind = 'application' AND e.object = v.application
+            AND e.action = 'application.submitted' AND (e.after ->> 'number')::int = v.number)""",
+    "every_attachment_was_logged": """
+        SELECT t.attachment FROM attachments t WHERE NOT EXISTS (
+            SELECT 1 FROM log_entries e WHERE e.kind = t.kind AND e.object = t.object
+            AND e.after ->> 'attachment' = t.attachment)""",
+    "files_belong_to_their_application": """
+        SELECT f.attachment FROM application_files f JOIN attachments t USING (attachment)
+        WHERE t.kind <> 'application' OR t.object <> f.application""",
     "outbox_numbers_are_dense": """
         SELECT stream, count(n) AS numbered, max(n) AS last FROM outbox WHERE n IS NOT NULL GROUP BY stream
         HAVING count(n) <> max(n)""",

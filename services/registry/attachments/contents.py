@@ -21,6 +21,17 @@ ZIP_UNPACKED_MAX = 200 << 20
 ZIP_RATIO_MAX = 200
 ALLOWED = "a PDF, a PNG, JPEG or WebP picture, or a Word, Excel or PowerPoint file (docx, xlsx, pptx) without macros"
 _READ_BYTES = 1 << 18
+# What people send by mistake most often, in words that help; other signatures are ambiguous and left to puremagic.
+_FREQUENT = {
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office file; save it as docx, xlsx or pptx",
+    b"MZ": "a Windows program",
+    b"\x7fELF": "a program",
+    b"#!": "a script",
+    b"GIF8": "a GIF picture",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+}
+_SURE = 0.8
 
 
 class FileType(Enum):
@@ -166,11 +177,14 @@ def _named(head: bytes) -> str:
     """The best name for a file that is not allowed."""
     if not head.strip():
         return "empty"
+    for signature, name in _FREQUENT.items():
+        if head.startswith(signature):
+            return name
     try:
         found = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):
         found = []
     best = max(found, key=lambda each: (each.confidence, len(each.byte_match)), default=None)
-    if best is not None and best.name:
+    if best is not None and best.name and best.confidence >= _SURE:
         return f"“{best.name[:80]}”"
     return "of an unknown type" if b"\0" in head else "a text"
