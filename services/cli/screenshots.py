@@ -157,6 +157,8 @@ class Camera:
         if start == "/admin":
             for each in self._rounds:
                 self.take(f"admin-{each['round']}", f"/admin/rounds/{each['round']}")
+                for page in ("holds", "stations", "reissues"):
+                    self.take(f"{page}-{each['round']}", f"/rounds/{each['round']}/staff/{page}")
         elif (link := self._page.query_selector("a[href*='/candidates/']")) is not None:
             self.take("sheet", link.get_attribute("href") or "")
 

@@ -106,3 +106,21 @@ async def test_a_helper_over_the_hours_limit_is_told_where_to_go(page: Page, sit
     await expect(page.locator("#notice")).to_contain_text("换一个协助点")
     await page.click("#notice-actions button")
     await _nothing_left(page)
+
+
+async def test_a_helper_lands_at_the_stations_after_signing_in(page: Page, site: Site) -> None:
+    """Signing in without a page in mind leads to the stations that are open, and a closed one is not among them."""
+    path = await _at_station(page, site)
+    helper = f"helper{random.randrange(10**6)}"
+    site.add_staff(helper, "helper", "周助民")
+    stations = f"/api/voting/v1/rounds/{ROUND}/stations"
+    await wait_until(lambda: site.client.get(stations, actor=helper).status == 200, 10, "voting knows the helper")
+    await page.context.clear_cookies()
+    await sign_in(page, helper, "", f"/rounds/{ROUND}/stations**")
+    if await page.locator(f"a[href='{path}']").count():
+        await page.click(f"a[href='{path}']")
+    await page.wait_for_selector("#step-ready:not([hidden])")
+    closed = site.client.post(f"{stations}/{path.rsplit('/', 1)[-1]}/closings", {}, actor="admin1")
+    assert closed.status == 201, closed
+    await page.goto("/stations")
+    assert await page.locator(f"a[href='{path}']").count() == 0
