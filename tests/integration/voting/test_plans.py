@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -20,6 +18,7 @@ from services.voting.codes_store import Asker
 from services.voting.ledger import Entry, LedgerWriter
 from services.voting.rounds import apply_round
 from services.voting.tally import count_once
+from tests.integration.voting.plans import Plans, explained, plain
 from tests.support.databases import Database, Databases
 from tests.support.rounds import round_message, rules_text
 
@@ -31,25 +30,6 @@ SELECT 1, decode(md5(k::text), 'hex'), 0, 0, gen_random_uuid(), '{1,2}',
        substring(sha256(k::text::bytea) FROM 1 FOR 12), decode(md5('s' || k), 'hex'), '', 'sms', now(), now()
 FROM generate_series(1, $1::int) AS k
 """
-
-
-class Plans:
-    """Runs the services' own functions and keeps the plan of every statement, nested ones included."""
-
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        self.connection = connection
-        self.texts: list[str] = []
-        connection.add_log_listener(lambda _, message: self.texts.append(str(message.message)))
-
-    def scans(self) -> list[str]:
-        """Tables that were read from end to end."""
-        found = [name for text in self.texts for name in re.findall(r"Seq Scan on (\w+)", text)]
-        return [name for name in found if not name.startswith("pg_")]  # asyncpg asks the catalogue for types
-
-    def indexes(self) -> set[str]:
-        return {
-            name for text in self.texts for name in re.findall(r"Index (?:Only )?Scan (?:Backward )?using (\w+)", text)
-        }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -68,14 +48,8 @@ async def filled(servers: PlatformServers) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def plans(filled: Database) -> AsyncIterator[Plans]:
-    connection = await asyncpg.connect(filled.admin_url)
-    for setting in (
-        "LOAD 'auto_explain'", "SET auto_explain.log_min_duration = 0", "SET auto_explain.log_nested_statements = on",
-        "SET auto_explain.log_level = 'notice'", "SET plan_cache_mode = force_generic_plan",
-    ):  # fmt: skip
-        await connection.execute(setting)
-    yield Plans(connection)
-    await connection.close()
+    async with explained(filled.admin_url) as found:
+        yield found
 
 
 def entry(voter_key: bytes) -> Entry:
@@ -143,30 +117,6 @@ async def test_counting_continues_from_its_checkpoint_by_index(plans: Plans) -> 
     await count_once(plain(plans))
     assert [name for name in plans.scans() if name.startswith("ballots")] == []
     assert any("xid_index" in name for name in plans.indexes())
-
-
-def plain(plans: Plans) -> Any:
-    """The one connection where a function wants a pool."""
-    return _OneConnection(plans.connection)
-
-
-class _OneConnection:
-    """A pool of the one connection whose plans are kept."""
-
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def acquire(self) -> _OneConnection:
-        return self
-
-    async def __aenter__(self) -> asyncpg.Connection[asyncpg.Record]:
-        return self._connection
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
 
 
 async def test_an_unindexed_question_would_be_noticed(plans: Plans) -> None:
