@@ -221,3 +221,41 @@ async def test_a_flow_buys_one_question_to_the_issuer(open_round: Voting, issuer
     answers = [await finish(open_round, begun["flow"], {**back, "code": f"guessed-{k}"}) for k in range(4)]
     assert [answer.json()["reason"] for answer in answers] == ["route_refused"] * 4
     assert issuer.exchanges == 1
+
+
+async def test_the_return_page_is_kept_by_nobody_and_names_no_code(open_round: Voting) -> None:
+    """What stands in its address is neither in the page nor sent on as a referrer."""
+    page = await open_round.http.get("/sign-in/oidc?code=one-time&state=s", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert (page.headers["cache-control"], page.headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert "one-time" not in page.text
+
+
+async def test_the_page_offers_the_issuer_where_it_can_prove_what_is_asked(voting: Voting) -> None:
+    await voting.add_round(round_message(rules_text()))
+    await voting.add_round(round_message(rules_text("ids", ballot=ID_RULE), "ids"))
+    by_phone, with_ids = [(await voting.http.get(f"/rounds/{each}/vote")).text for each in ("small", "ids")]
+    assert 'id="by-oidc"' in by_phone and 'id="phone-send"' in by_phone  # noqa: PT018
+    # Nobody here verifies typed IDs, so the issuer is the one way.
+    assert 'id="by-oidc"' in with_ids and 'id="phone-send"' not in with_ids  # noqa: PT018
+    assert "by-wechat" not in by_phone
+    assert (await voting.http.get("/sign-in/wechat")).status_code == 404
+
+
+@pytest.mark.parametrize("more_settings", [{"identity_provider": ""}])
+async def test_where_nobody_verifies_ids_the_page_says_so(id_round: Voting) -> None:
+    page = (await id_round.http.get("/rounds/small/vote")).text
+    assert "by-oidc" not in page
+    assert "现在还没有可用的核对方式" in page
+
+
+async def test_each_form_of_a_sign_in_is_described_with_what_it_takes(voting: Voting) -> None:
+    """The declaration is one shape; only an issuer, which vouches for name and ID, is not told them."""
+    document = (await voting.http.get("/api/voting/v1/schema/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    common = {"consent", "district", "consent_id", "adult"}
+    typed = common | {"national_id", "name"}
+    assert set(schemas["SessionForm"]["properties"]) == typed | {"request", "phone", "code"}
+    assert set(schemas["WechatForm"]["properties"]) == typed | {"code", "phone_code", "altcha"}
+    assert set(schemas["OidcForm"]["properties"]) == common | {"flow", "state", "code"}
+    assert set(schemas["SessionForm"]["required"]) == {"request", "phone", "code"}

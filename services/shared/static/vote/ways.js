@@ -47,6 +47,6 @@ export function offerWays(solutions, version) {
   const [oidc, wechat] = [$("by-oidc"), $("by-wechat")];
   if (oidc) oidc.addEventListener("click", () => leave(oidc, () => toIssuer(solutions, version())));
   if (!wechat || !IN_MINI_PROGRAM) return;
-  wechat.hidden = false;
+  wechat.hidden = $("other-ways").hidden = false;
   wechat.addEventListener("click", () => leave(wechat, () => toWechat($("vote-data").dataset.wechat, version())));
 }
