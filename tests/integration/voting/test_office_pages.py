@@ -77,7 +77,7 @@ async def _held(ann: Browser, receipt: str) -> str:
     """Hold a ballot by the page's form; returns the hold."""
     done = await ann.post("/holds", reason="stolen_identity", evidence="told at the counter", ballots=f" {receipt}\n")
     assert (done.status_code, done.headers["location"]) == (303, f"{STAFF}/holds?done=held"), done.text
-    return re.findall(r'data-hold="([0-9a-f-]+)"', (await ann.get("/holds")).text)[0]
+    return str(re.findall(r'data-hold="([0-9a-f-]+)"', (await ann.get("/holds")).text)[0])
 
 
 async def test_a_hold_is_proposed_decided_and_confirmed_by_two(voting: Voting, ann: Browser, bob: Browser) -> None:
