@@ -28,3 +28,5 @@ projects_overdue = Gauge(
     "What of projects waits too long: inspections, findings, acceptances, over-spends.",
     ["what"],
 )
+objections = Gauge("registry_objections", "Objections, by state.", ["state"])
+objections_overdue = Gauge("registry_objections_overdue", "Objections that were to be answered by today and are not.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from services.registry.attachments import Files
+from services.registry.objections.intake import Intake
 from services.registry.printing import Printer
 from services.registry.settings import RegistrySettings
 from services.registry.staff.sessions import Sessions
@@ -33,6 +34,7 @@ class Parts:
     admission: Admission
     files: Files
     printer: Printer
+    intake: Intake
 
     def address(self, request: AnyRequest) -> str:
         """What one allowance belongs to: the client's IPv4 address or IPv6 /64."""

@@ -58,6 +58,13 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
     consent_link_days: Annotated[
         float, Doc(description="A link that asks a partner for its consent lives so many days.", gt=0)
     ] = 14.0
+    objection_reply_working_days: Annotated[
+        int, Doc(description="An objection is to be answered within so many working days.", ge=1, le=60)
+    ] = 5
+    objections_free: Annotated[
+        int, Doc(description="Objections from an address within an hour before each costs more work.", ge=1)
+    ] = 3
+    office_name: Annotated[str, Doc(description="The office in whose name lists go out.")] = "评选工作办公室"
     contact: Annotated[str, Doc(description="Whom a public notice names for questions and objections.")] = "12345"
     platform_mode: Annotated[str, Doc(description="`embedded` where `pingxuan up` runs everything.")] = ""
     totp_required: Annotated[

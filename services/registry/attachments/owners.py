@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from services.registry.applications import access as applications
 from services.registry.grants import access as projects
+from services.registry.lists import proposals as lists
+from services.registry.objections import office as objections
 from services.shared.postgres import Pool
 from services.shared.staff import Staff
 
@@ -16,4 +18,6 @@ OWNERS: dict[str, MayRead] = {
     "application": applications.may_read,
     "call": applications.may_read_import,
     "project": projects.may_read_files,
+    "list": lists.may_read,
+    "objection": objections.may_read,
 }

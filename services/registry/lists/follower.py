@@ -1,20 +1,20 @@
 """Follower of `scoring.rankings`: a published ranking becomes the next list version, with its notice.
 
 Invariant: the list, the notice, the round's new state and the checkpoint are one transaction. A ranking that rests on
-other rules than the frozen ones makes no list.
+other rules than the frozen ones makes no list. Changes that were confirmed before are applied to it again.
 """
 
 import logging
 
 from services.registry import metrics
-from services.registry.lists import store
-from services.registry.lists.lists import entries_of, objection_window
+from services.registry.lists import versions
+from services.registry.lists.lists import entries_of
+from services.registry.lists.store import Basis
 from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.shared.messages import Message, RankingMessage
 from services.shared.postgres import Connection
 from services.shared.ranking.errors import InputError
-from services.shared.ranking.rules import parse_rules
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,10 @@ async def apply_ranking(connection: Connection, message: Message) -> None:
         metrics.rankings_refused_total.inc()
         log.error("ranking refused", extra={"round": message.round, "version": message.version, "why": refusal})
         return
-    await _make_list(connection, round_, message)
+    basis = Basis(
+        message.round, message.version, message.rules_digest, message.tally_digest, message.ranking_csv
+    )  # fmt: skip
+    await versions.publish_ranking(connection, round_, basis, message.published_at, message.published_by)
     metrics.lists_made_total.inc()
 
 
@@ -46,14 +49,3 @@ def _mismatch(round_: Round | None, message: RankingMessage) -> str:
     except (InputError, ValueError):
         return "no_ranking"
     return "" if ranked <= {card.candidate for card in round_.candidates} else "unknown_candidate"
-
-
-async def _make_list(connection: Connection, round_: Round, message: RankingMessage) -> None:
-    rules = parse_rules(round_.rules.encode())
-    version = round_.list_version + 1
-    entries = entries_of(message.ranking_csv, selects=rules.selection is not None)
-    window = objection_window(message.published_at, rules.windows.objection_working_days, round_.timezone)
-    await store.insert_list(connection, version, message, entries, window)
-    detail = f"list {version} of ranking {message.version}"
-    await rounds.add_event(connection, round_.round, message.published_at, "published", detail, "scoring")
-    await rounds.publish(connection, round_.round)

@@ -6,21 +6,26 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from services.shared.clock import add_working_days, is_working_day
+from services.registry.calendar.days import WorkingCalendar
 from services.shared.ranking.csv_files import read_rows
 
 COLUMNS = ("group", "place", "candidate", "total", "vote_points", "expert_points", "tie_break", "outcome")
 LISTED = ("selected", "reserve")
+_PUBLISHED_CALENDAR = WorkingCalendar({})
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of a list; `outcome` is `selected`, `reserve`, or empty where the rules select nobody."""
+    """One line of a list; `outcome` is `selected`, `reserve`, or empty where the rules select nobody.
+
+    `level` is the one a re-check gave it; empty where it is the candidate's own.
+    """
 
     group: str
     place: int | None
     candidate: str
     total: str
     outcome: str
+    level: str = ""
 
 
 class ObjectionWindow(msgspec.Struct, frozen=True):
@@ -44,16 +49,18 @@ def entries_of(ranking_csv: str, selects: bool) -> list[Entry]:
     return entries
 
 
-def objection_window(published_at: datetime, working_days: int, timezone: str) -> ObjectionWindow:
+def objection_window(
+    published_at: datetime, working_days: int, timezone: str, calendar: WorkingCalendar = _PUBLISHED_CALENDAR
+) -> ObjectionWindow:
     """From the day after publication to the end of the `working_days`-th working day, local midnights."""
     zone = ZoneInfo(timezone)
     day = published_at.astimezone(zone).date()
-    last = max(add_working_days(day, working_days), day + timedelta(days=1))
+    last = max(calendar.working_day_after(day, working_days)[0], day + timedelta(days=1))
     counted = [day + timedelta(days=number) for number in range((last - day).days + 1)]
     return ObjectionWindow(
         _midnight(day + timedelta(days=1), zone),
         _midnight(last + timedelta(days=1), zone),
-        any(is_working_day(each)[1] for each in counted),
+        any(calendar.is_working_day(each)[1] for each in counted),
     )
 
 

@@ -5,7 +5,8 @@ from itertools import groupby
 from litestar import Response, get
 from litestar.params import FromPath
 
-from services.registry.lists import store
+from services.registry.lists import store, versions, views
+from services.registry.lists.changes import Move
 from services.registry.parts import parts
 from services.registry.reasons import RegistryReason
 from services.registry.rounds import freezing
@@ -13,6 +14,11 @@ from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
 from services.shared.vocabulary import CATEGORIES, LEVELS
+
+MOVES = {
+    Move.CAME_IN: ("进入名单", "done"), Move.LEFT: ("退出名单", "stop"), Move.PROMOTED: ("递补入选", "done"),
+    Move.DEMOTED: ("转为候补", "wait"), Move.MOVED: ("调整级别", "info"), Move.PLACE: ("名次或得分变动", "info"),
+}  # fmt: skip
 
 
 @get("/notices")
@@ -35,10 +41,13 @@ async def notice_page(request: AnyRequest, round_id: FromPath[str]) -> Response[
         raise Refusal(RegistryReason.UNKNOWN_NOTICE, "Nothing has been published for this round yet.")
     groups = [(name, list(entries)) for name, entries in groupby(notice.entries, key=lambda entry: entry.group)]
     groups.sort(key=lambda group: _rank_of_level(group[0]))
+    now, known, cards = own.clock.now(), await store.versions(own.pool, round_id), views.cards_of(round_)
+    differences = await versions.public_difference(own.pool, round_, notice.version)
     return own.pages.render(
-        request, "notice.html", round=round_, notice=notice, groups=groups, now=own.clock.now(),
-        versions=await store.versions(own.pool, round_id), newest=round_.list_version,
-        contact=own.settings.contact, levels=LEVELS, categories=CATEGORIES,
+        request, "notice.html", round=round_, notice=notice, groups=groups, now=now, versions=known,
+        newest=round_.list_version, contact=own.settings.contact, levels=LEVELS, categories=CATEGORIES, moves=MOVES,
+        differences=[views.difference_json(each, cards) for each in differences],
+        may_object=any(each.objections_open_at <= now < each.objections_close_at for each in known),
     )  # fmt: skip
 
 
