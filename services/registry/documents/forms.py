@@ -12,8 +12,6 @@ import msgspec
 
 from services.registry.rounds.applications import BudgetLine, Target, TeamMember, Unit
 
-__all__ = ["BudgetLine", "Target", "TeamMember", "Unit"]
-
 
 class Consent(msgspec.Struct, frozen=True):
     """A partner's consent (合作单位意见); `given_on` is None where paper is still to be stamped."""

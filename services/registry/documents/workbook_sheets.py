@@ -1,7 +1,7 @@
 """The sheets of the import workbook, told once: the template writes them, the reader checks against them.
 
-One row of the first sheet is one application under a number of its own (序号); the other sheets say by it which application
-a row belongs to.
+One row of the first sheet is one application under a number of its own (序号); by it the other sheets say which
+application a row belongs to.
 """
 
 from enum import StrEnum
