@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from litestar.datastructures import UploadFile
-from litestar.types import HTTPReceiveMessage, Receive
+from litestar.datastructures import FormMultiDict, UploadFile
+from litestar.exceptions import ClientException
+from litestar.types import HTTPRequestEvent, Receive
 
 from services.registry import metrics
 from services.registry.attachments.contents import ALLOWED, FileType, WrongType, examine
@@ -60,26 +61,29 @@ class Files:
 
     async def _receive(self, request: AnyRequest) -> Upload:
         form = await self._form(request)
-        uploads = [each for each in form.values() if isinstance(each, UploadFile)]
         try:
-            chosen = form.get("file")
-            if not isinstance(chosen, UploadFile) or len(uploads) != 1:
+            given = list(form.multi_items())
+            chosen = [value for name, value in given if name == "file" and isinstance(value, UploadFile)]
+            if len(chosen) != 1 or any(isinstance(value, UploadFile) for name, value in given if name != "file"):
                 raise Refusal(RegistryReason.FILE_MISSING, "Send a multipart form with exactly one file, named `file`.")
-            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            fields = {name: value for name, value in given if isinstance(value, str)}
             async with self._turn:
-                return await asyncio.to_thread(self._take, chosen.file, chosen.filename, fields)
+                return await asyncio.to_thread(self._take, chosen[0].file, chosen[0].filename, fields)
         finally:
-            for each in uploads:
-                await each.close()
+            await form.close()
 
-    async def _form(self, request: AnyRequest) -> dict[str, Any]:
-        limit = self._bytes_max + FORM_OVERHEAD_BYTES
-        if (request.content_length or 0) > limit:
+    async def _form(self, request: AnyRequest) -> FormMultiDict:
+        """Litestar streams parts that have a file name to disk once they outgrow a megabyte."""
+        bounded = _Bounded(request.receive, self._bytes_max + FORM_OVERHEAD_BYTES)
+        if (request.content_length or 0) > bounded.bytes_max:
             raise self._too_large()
-        request.receive = _bounded(request.receive, limit, self._too_large())
-        # Litestar streams parts that have a file name to disk once they outgrow a megabyte.
-        form = await request.form()
-        return {name: form[name] for name in form}
+        request.receive = bounded
+        try:
+            return await request.form()
+        except ClientException:
+            if bounded.cut_off:
+                raise self._too_large() from None
+            raise
 
     def _take(self, stream: Any, file_name: str, fields: dict[str, str]) -> Upload:
         """In a thread: everything that touches the disk."""
@@ -154,16 +158,21 @@ def _require_clean(verdict: Verdict) -> None:
         )
 
 
-def _bounded(receive: Receive, bytes_max: int, too_large: Refusal) -> Receive:
-    """The same stream, cut off as soon as it is longer than allowed."""
-    received = 0
+class _Bounded:
+    """The request's stream, ended as soon as it is longer than allowed or the client has gone.
 
-    async def bounded() -> Any:
-        nonlocal received
-        message = cast(HTTPReceiveMessage, await receive())
-        received += len(message.get("body", b""))  # type: ignore[arg-type]
-        if received > bytes_max:
-            raise too_large
-        return message
+    It ends instead of raising, so that the parser itself finds the form incomplete and closes its temporary files.
+    """
 
-    return bounded
+    def __init__(self, receive: Receive, bytes_max: int) -> None:
+        self._receive, self._received = receive, 0
+        self.bytes_max, self.cut_off = bytes_max, False
+
+    async def __call__(self) -> HTTPRequestEvent:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message["body"])
+            self.cut_off = self._received > self.bytes_max
+            if not self.cut_off:
+                return message
+        return {"type": "http.request", "body": b"", "more_body": False}

@@ -287,7 +287,7 @@ async def test_everybody_sees_what_is_theirs_and_nothing_foreign(registry: Regis
 
 async def test_nobody_but_the_unit_changes_what_it_wrote(registry: Registry) -> None:
     await announce(registry)
-    applicant, draft = await applicant_with_draft(registry)
+    _, draft = await applicant_with_draft(registry)
     path = f"/applications/{draft['application']}"
     foreign = await add_applicant(registry, await add_unit(registry, 2))
     await registry.add_staff("shen", "reviewer")
