@@ -4,6 +4,7 @@ Works while voting or scoring is down: what could not be asked is named in `unav
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from services.cli.client import PLATFORM_ACCOUNT, Client, CommandFailed, expect, part
@@ -28,7 +29,7 @@ def gather(client: Client, round_id: str) -> dict[str, Any]:
         "title": facts["title"],
         "digest": facts["digest"],
         "phase": _phase(facts, voting, scoring),
-        "windows": facts["windows"],
+        "windows": windows_of(facts, voting),
         "closed_early_at": facts["closed_early_at"],
         "turnout": voting.get("turnout"),
         "ballots": voting.get("ballots"),
@@ -52,6 +53,17 @@ def _ask(client: Client, service: str, round_id: str, unavailable: list[str]) ->
         unavailable.append(service)
         return {}
     return answer.body
+
+
+def windows_of(facts: Mapping[str, Any], voting: Mapping[str, Any]) -> dict[str, Any]:
+    """The windows of the rules; voting's own closing moment where an outage has extended it."""
+    windows: dict[str, Any] = dict(facts["windows"])
+    asked = voting.get("windows", {}).get("voting", {}).get("closes")
+    if asked and "voting" in windows:
+        known, closes = (datetime.fromisoformat(text) for text in (windows["voting"]["closes"], asked))
+        if closes > known:
+            windows["voting"] = {**windows["voting"], "closes": closes.astimezone(known.tzinfo).isoformat()}
+    return windows
 
 
 def _phase(facts: Mapping[str, Any], voting: Mapping[str, Any], scoring: Mapping[str, Any]) -> str:

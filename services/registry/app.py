@@ -45,7 +45,7 @@ from services.shared.address import Addresses
 from services.shared.clock import Clock
 from services.shared.health import Health, health_router
 from services.shared.loops import ElectedLoops, Loop, Loops
-from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
@@ -113,6 +113,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("relay_rounds", Relay(pool, redis, REGISTRY_ROUNDS).relay_once, 0.2),
                 Loop("relay_staff", Relay(pool, redis, REGISTRY_STAFF).relay_once, 0.2),
                 Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
+                Loop("follow_tallies", Follower(pool, redis, VOTING_TALLIES, freezing.apply_tally).follow_once, 0.3),
                 Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
                 Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
                 Loop("chain_log", lambda: chain_once(pool), 0.5),

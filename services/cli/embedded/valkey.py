@@ -19,7 +19,7 @@ REPLAY_KEYS = "~*:replay"
 
 # Voting's limits carry the hash tag of their round and shard first, so that one Lua call has one slot in a cluster.
 KEY_RULES = {
-    "registry": f"~registry.* {REPLAY_KEYS} %R~scoring.*",
+    "registry": f"~registry.* {REPLAY_KEYS} %R~scoring.* %R~voting.tallies*",
     "voting": f"~voting.* ~{{* {REPLAY_KEYS} %R~registry.*",
     "scoring": f"~scoring.* {REPLAY_KEYS} %R~registry.* %R~voting.*",
 }

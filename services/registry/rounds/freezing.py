@@ -16,6 +16,7 @@ from services.registry.rounds.reading import Problem, problem_of
 from services.registry.rounds.views import Round
 from services.registry.settings import RegistrySettings
 from services.shared.errors import Refusal
+from services.shared.messages import Message, TallyMessage
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.ranking.errors import InputError
 from services.shared.ranking.rules import parse_rules
@@ -176,6 +177,22 @@ def unknown_round(round_id: str) -> Refusal:
 
 
 async def reveal_once(pool: Pool, now: datetime) -> int:
-    """Step of the elected loop: make seeds of lots public once voting is over."""
-    rounds = await store.seeds_to_reveal(pool, now)
-    return sum([await store.reveal_seed(pool, round_id, now) for round_id in rounds])
+    """Step of the elected loop: make seeds of lots public once voting is over and nothing can extend it."""
+    revealed = 0
+    for kept in await store.seeds_to_reveal(pool, now):
+        if not _may_be_extended(kept):
+            async with transaction(pool) as connection:
+                revealed += await store.reveal_seed(connection, kept.round, now)
+    return revealed
+
+
+def _may_be_extended(kept: store.KeptSeed) -> bool:
+    """Voting decides on an extension up to seconds after the close: only its sealed tally says that none comes."""
+    rules = parse_rules(kept.rules.encode())
+    return rules.outage is not None and rules.windows.voting is not None and not kept.closed_early
+
+
+async def apply_tally(connection: Connection, message: Message) -> None:
+    """Follower of `voting.tallies`: a sealed round's voting is over for good. Its content stays unread here."""
+    assert isinstance(message, TallyMessage)
+    await store.reveal_seed(connection, message.round, message.sealed_at)

@@ -16,7 +16,7 @@ from services.registry.rounds.files import SECRET_FILES, Draft
 from services.registry.rounds.views import Picture, Round, RoundLine
 from services.shared import outbox
 from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, RoundEvent
-from services.shared.postgres import Connection, Pool, transaction
+from services.shared.postgres import Connection, Pool
 
 ROUND_LOCK = 0x7078
 _ROUNDS = "/api/registry/v1/rounds"
@@ -229,29 +229,37 @@ async def close_early(connection: Connection, round_id: str, at: datetime) -> No
     await connection.execute("UPDATE round_states SET closed_early_at = $2 WHERE round = $1", round_id, at)
 
 
-async def seeds_to_reveal(pool: Pool, now: datetime) -> list[str]:
-    """Rounds whose voting is over and whose seed of lots is still kept."""
+class KeptSeed(msgspec.Struct, frozen=True):
+    """A round whose seed of lots is still kept although the window of its rules is over."""
+
+    round: str
+    rules: str
+    closed_early: bool
+
+
+async def seeds_to_reveal(pool: Pool, now: datetime) -> list[KeptSeed]:
+    """Rounds whose window is over and whose seed of lots is still kept."""
     rows = await pool.fetch(
-        "SELECT r.round FROM rounds r JOIN round_states s USING (round) JOIN round_secrets x USING (round)"
+        "SELECT r.round, r.rules, s.closed_early_at IS NOT NULL AS closed_early"
+        " FROM rounds r JOIN round_states s USING (round) JOIN round_secrets x USING (round)"
         " WHERE s.lots_revealed_at IS NULL AND coalesce(s.closed_early_at, r.lots_after) <= $1"
         " ORDER BY r.round LIMIT 100",
         now,
     )
-    return [row["round"] for row in rows]
+    return [KeptSeed(**dict(row)) for row in rows]
 
 
-async def reveal_seed(pool: Pool, round_id: str, now: datetime) -> bool:
-    """Make the seed of lots public; returns whether this call did it."""
-    async with transaction(pool) as connection:
-        await lock_round(connection, round_id)
-        revealed = await connection.fetchval(
-            "UPDATE round_states SET lots_revealed_at = $2 WHERE round = $1 AND lots_revealed_at IS NULL"
-            " RETURNING (SELECT lots_seed FROM round_secrets x WHERE x.round = round_states.round)",
-            round_id,
-            now,
-        )
-        if revealed is None:
-            return False
-        await add_event(connection, round_id, now, "lots_revealed", revealed, "registry")
-        await publish(connection, round_id)
+async def reveal_seed(connection: Connection, round_id: str, at: datetime) -> bool:
+    """Make the seed of lots public, where one is kept; returns whether this call did it."""
+    await lock_round(connection, round_id)
+    revealed = await connection.fetchval(
+        "UPDATE round_states s SET lots_revealed_at = $2 FROM round_secrets x"
+        " WHERE s.round = $1 AND x.round = s.round AND s.lots_revealed_at IS NULL RETURNING x.lots_seed",
+        round_id,
+        at,
+    )
+    if revealed is None:
+        return False
+    await add_event(connection, round_id, at, "lots_revealed", revealed, "registry")
+    await publish(connection, round_id)
     return True

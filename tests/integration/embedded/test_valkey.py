@@ -38,7 +38,7 @@ WRITES = {
     "scoring": {"scoring.rankings", "registry.rounds:replay", "voting.tallies:replay"},
 }
 READS = {
-    "registry": {"scoring.rankings"},
+    "registry": {"scoring.rankings", "voting.tallies"},
     "voting": {"registry.rounds"},
     "scoring": {"registry.rounds", "voting.tallies"},
 }

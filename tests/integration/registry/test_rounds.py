@@ -11,8 +11,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.cli.audit import violations
 from services.cli.rounds import read_folder
-from services.shared.messages import REGISTRY_ROUNDS, RoundMessage
+from services.registry.rounds import freezing
+from services.shared.messages import REGISTRY_ROUNDS, VOTING_TALLIES, RoundMessage, TallyMessage, encode
+from services.shared.outbox import heartbeat_key
 from services.shared.ranking.rules import parse_rules
 from tests.integration.registry.conftest import Registry, simple_files
 from tests.support.waiting import wait_until
@@ -183,6 +186,51 @@ async def test_the_seed_of_lots_stays_secret_until_voting_closed(registry: Regis
     registry.pass_time(10)
     revealed = (await rounds_sent(registry, 3))[-1]
     assert (revealed.lots_seed, revealed.events[-1].event) == (SEED, "lots_revealed")
+
+
+OUTAGE = '[outage]\nsuccess_below = "0.9"\nfor_minutes = 10\nwithin_last_hours = 1\nextend_minutes = 120\n'
+
+
+def extendable_files() -> dict[str, str]:
+    files = with_lots(simple_files())
+    return {**files, "rules.toml": files["rules.toml"] + OUTAGE}
+
+
+async def test_the_seed_of_lots_waits_for_the_seal_where_an_outage_may_extend_the_vote(registry: Registry) -> None:
+    """Voting alone knows of an extension: the rules' closing moment says nothing here, its sealed tally does."""
+    assert (await registry.load(extendable_files())).status_code == 201
+    registry.pass_time(3 * 3600)
+    pool = registry.parts.pool
+    assert await freezing.reveal_once(pool, registry.parts.clock.now()) == 0
+    assert [each.lots_seed for each in await rounds_sent(registry, 1)] == [""]
+    await seal(registry, "small", registry.parts.clock.now())
+    revealed = (await rounds_sent(registry, 2))[-1]
+    assert (revealed.lots_seed, revealed.events[-1].event) == (SEED, "lots_revealed")
+    assert await violations({"registry": registry.database.app_url}) == []
+
+
+async def test_a_round_closed_by_hand_is_not_extended_and_its_seed_waits_for_nothing(registry: Registry) -> None:
+    await registry.load(extendable_files())
+    registry.pass_time(3700)
+    await registry.call("POST", "/rounds/small/close", json={"reason": "x"})
+    registry.pass_time(10)
+    assert (await rounds_sent(registry, 3))[-1].lots_seed == SEED
+
+
+async def test_a_sealed_round_without_lots_or_unknown_here_changes_nothing(registry: Registry) -> None:
+    await registry.load(simple_files())
+    async with registry.parts.pool.acquire() as connection:
+        for round_id in ("small", "elsewhere"):
+            at = registry.parts.clock.now()
+            await freezing.apply_tally(connection, TallyMessage(round_id, 1, "", at, b""))
+    assert len(await rounds_sent(registry, 1)) == 1
+
+
+async def seal(registry: Registry, round_id: str, at: datetime) -> None:
+    """What voting's relay does when it has sealed a round; the content is for scoring only."""
+    await registry.redis.hset(heartbeat_key(VOTING_TALLIES), mapping={"n": 1, "at": at.isoformat()})
+    body = encode(TallyMessage(round_id, 1, "digest", at, b"unreadable"))
+    await registry.redis.xadd(VOTING_TALLIES, {"body": body}, id="1-0")
 
 
 async def test_a_seed_that_does_not_belong_to_the_commitment_is_refused(registry: Registry) -> None:
