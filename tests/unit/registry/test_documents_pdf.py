@@ -1,4 +1,4 @@
-"""Printed documents: everything that was filled in stands on the paper, as text and never as code, the same every time."""
+"""Printed documents: everything that was filled in stands on the paper, as text and never as code, always the same."""
 
 from __future__ import annotations
 
@@ -207,8 +207,8 @@ INDEX = forms.ArchiveIndex(
     [
         (
             lambda: pdf.list_pdf(LIST),
-            [LIST.heading, LIST.document_number, LIST.issuing_office, "2020年12月1日", "公示期为五个工作日", "一、重大项目",
-             "136䶮㛃𠮷𬎆共治五华区某街道递补", LIST.closing, LIST.version_code],
+            [LIST.heading, LIST.document_number, LIST.issuing_office, "2020年12月1日", "公示期为五个工作日",
+             "一、重大项目", "136䶮㛃𠮷𬎆共治五华区某街道递补", LIST.closing, LIST.version_code],
         ),
         (
             lambda: pdf.retraction_pdf(RETRACTION),
@@ -226,12 +226,13 @@ INDEX = forms.ArchiveIndex(
         ),
         (
             lambda: pdf.score_sheet_pdf(SHEET),
-            ["重大项目组", "赵𬎆", "创新性", "新在何处。", "90–100：前所未有", "36号小院议事", "大观社区", "回避，不评分",
-             "专家签名", "0至100分", SHEET.version_code],
+            ["重大项目组", "赵𬎆", "创新性", "新在何处。", "90–100：前所未有", "36号小院议事", "大观社区",
+             "回避，不评分", "专家签名", "0至100分", SHEET.version_code],
         ),
         (
             lambda: pdf.archive_index_pdf(INDEX),
-            ["卷内目录", "2020-SJ-001", "会议纪要", "0123456789abcdef" * 4, "2021年12月30日", "原件", INDEX.version_code],
+            ["卷内目录", "2020-SJ-001", "会议纪要", "0123456789abcdef" * 4, "2021年12月30日", "原件",
+             INDEX.version_code],
         ),
     ],
     ids=["list", "retraction", "recommendation", "poster", "score sheet", "archive index"],
