@@ -10,12 +10,15 @@ from litestar.types import ControllerRouterHandler
 
 from services.registry import metrics
 from services.registry.applications import api as applications_api
-from services.registry.applications import consent_api, counting
+from services.registry.applications import consent_api, counting, import_api
 from services.registry.attachments import Files
 from services.registry.attachments import api as attachments_api
 from services.registry.attachments.scanning import Scanner
 from services.registry.attachments.vault import FolderVault
 from services.registry.calendar import api as calendar_api
+from services.registry.calls import api as calls_api
+from services.registry.calls import recommendation_api
+from services.registry.calls.recommending import pass_direct_once
 from services.registry.grants import api as grants_api
 from services.registry.grants import pages as grants_pages
 from services.registry.grants.watch import watch_once as watch_projects_once
@@ -31,8 +34,10 @@ from services.registry.objections import pages as objection_pages
 from services.registry.objections.intake import Intake
 from services.registry.parts import PREFIX, Parts
 from services.registry.printing import Printer
+from services.registry.reviews import api as reviews_api
+from services.registry.reviews import opening as reviews
 from services.registry.rounds import api as rounds_api
-from services.registry.rounds import freezing
+from services.registry.rounds import candidates_api, freezing
 from services.registry.rounds import pages as admin_pages
 from services.registry.settings import RegistrySettings
 from services.registry.staff import api as staff_api
@@ -67,8 +72,13 @@ ROUTES: list[ControllerRouterHandler] = [
     *units_api.ROUTES,
     *log_api.ROUTES,
     *rounds_api.ROUTES,
+    *candidates_api.ROUTES,
+    *calls_api.ROUTES,
+    *recommendation_api.ROUTES,
+    *reviews_api.ROUTES,
     *applications_api.ROUTES,
     *consent_api.ROUTES,
+    *import_api.ROUTES,
     *attachments_api.ROUTES,
     *lists_api.ROUTES,
     *objections_api.ROUTES,
@@ -117,6 +127,10 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
                 Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
                 Loop("chain_log", lambda: chain_once(pool), 0.5),
+                Loop("pass_direct", lambda: pass_direct_once(pool, clock.now()), 1.0),
+                Loop("open_reviews", lambda: reviews.open_reviews_once(pool, clock.now()), 1.0),
+                Loop("end_completions", lambda: reviews.end_completions_once(pool, clock.now()), 1.0),
+                Loop("watch_reviews", lambda: reviews.watch_reviews_once(pool, clock.now()), 30.0),
                 Loop("sweep_attempts", sessions.sweep_once, 60.0),
                 Loop("count_applications", lambda: counting.count_once(pool), 15.0),
                 Loop("sweep_registrations", admission.sweep_once, 60.0),

@@ -15,10 +15,11 @@ from services.registry.applications.records import Application, Version
 from services.registry.applications.snapshot import printable
 from services.registry.applications.stages import Stage
 from services.registry.attachments import Attachment
+from services.registry.documents.application_docx import application_form_docx
 from services.registry.documents.pdf import application_form_pdf
 from services.registry.log.record import record
 from services.registry.parts import PREFIX, parts
-from services.registry.printing import PDF, document
+from services.registry.printing import DOCX, PDF, document
 from services.registry.reasons import RegistryReason
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -212,6 +213,15 @@ async def form_pdf(request: AnyRequest, application: FromPath[str]) -> Response[
     return document(content, PDF, f"{version.version_code}.pdf", f"申报书-{version.version_code}.pdf")
 
 
+@get(f"{PREFIX}/applications/{{application:str}}/form.docx")
+async def form_docx(request: AnyRequest, application: FromPath[str]) -> Response[bytes]:
+    """The same as a Word file."""
+    own = parts(request)
+    found, version = await _handed_in(request, application)
+    content = await own.printer.make(application_form_docx, printable(found, version))
+    return document(content, DOCX, f"{version.version_code}.docx", f"申报书-{version.version_code}.docx")
+
+
 async def _handed_in(request: AnyRequest, identifier: str) -> tuple[Application, Version]:
     own = parts(request)
     staff = await own.door.require(request, *access.READERS)
@@ -277,4 +287,5 @@ ROUTES = [
     attach_file,
     remove_file,
     form_pdf,
+    form_docx,
 ]

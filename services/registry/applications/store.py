@@ -53,6 +53,11 @@ async def load_call(connection: Connection | Pool, call: str) -> Call | None:
     return Call(**dict(row)) if row else None
 
 
+async def hold_call(connection: Connection, call: str) -> None:
+    """Serialise what must not happen twice in a call, within the caller's transaction."""
+    await connection.execute("SELECT 1 FROM calls WHERE call = $1 FOR UPDATE", call)
+
+
 async def load_units(connection: Connection | Pool, key: str, values: list[str]) -> dict[str, ApplyingUnit]:
     """Units by `unit` or `credit_code`, keyed by it."""
     column = {"unit": "unit", "credit_code": "credit_code"}[key]
