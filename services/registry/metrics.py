@@ -30,3 +30,6 @@ projects_overdue = Gauge(
 )
 objections = Gauge("registry_objections", "Objections, by state.", ["state"])
 objections_overdue = Gauge("registry_objections_overdue", "Objections that were to be answered by today and are not.")
+reviews_due = Gauge(
+    "registry_reviews_due", "Preliminary reviews that are overdue, or due within one working day.", ["when"]
+)

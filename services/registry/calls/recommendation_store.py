@@ -116,7 +116,8 @@ async def left_out(pool: Pool, call: str) -> list[tuple[str, Entry]]:
     rows = await pool.fetch(
         "SELECT a.channel, a.application, a.unit, u.name AS unit_name, a.title, a.level, a.category, a.stage,"
         " a.submitted_at FROM applications a JOIN units u USING (unit)"
-        " WHERE a.call = $1 AND a.stage IN ('submitted', 'not_recommended') ORDER BY a.channel, a.application LIMIT 1000",
+        " WHERE a.call = $1 AND a.stage IN ('submitted', 'not_recommended')"
+        " ORDER BY a.channel, a.application LIMIT 1000",
         call,
     )
     return [(row["channel"], Entry(**{name: row[name] for name in Entry.__struct_fields__})) for row in rows]
@@ -162,8 +163,8 @@ async def unit_in_channel(connection: Connection, unit: str, channel: str) -> bo
 async def direct_channels_to_pass(pool: Pool, now: datetime) -> list[tuple[str, str]]:
     """(call, channel) whose units apply directly, that nobody is there to send, after recommendation closed."""
     rows = await pool.fetch(
-        "SELECT DISTINCT a.call, a.channel FROM applications a JOIN calls c USING (call) JOIN channels h USING (channel)"
-        " WHERE c.state = 'announced' AND c.recommendation_closes_at <= $1 AND a.stage = 'submitted' AND h.kind = $2"
+        "SELECT DISTINCT a.call, a.channel FROM applications a JOIN calls c USING (call)"
+        " JOIN channels h USING (channel) WHERE c.state = 'announced' AND c.recommendation_closes_at <= $1 AND a.stage = 'submitted' AND h.kind = $2"
         " AND NOT EXISTS (SELECT 1 FROM recommendations r WHERE r.call = a.call AND r.channel = a.channel"
         " AND r.sent_at IS NOT NULL)"
         " AND NOT EXISTS (SELECT 1 FROM staff s WHERE s.channel = a.channel AND 'channel_officer' = ANY(s.roles)"

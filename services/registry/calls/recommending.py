@@ -1,7 +1,7 @@
 """What a channel recommends: ranked and not recommended, sent once, within quota and named exemptions.
 
 Invariant: the row of the channel's recommendation is held from the check of its quota to the commit, so that two
-officers at once cannot exceed it. A direct channel (municipal units) without an officer is passed by `pass_direct_once`.
+officers at once cannot exceed it. A direct channel (municipal units) without an officer passes by `pass_direct_once`.
 """
 
 import secrets
@@ -121,8 +121,7 @@ async def send(pool: Pool, call_id: str, channel_id: str, version: int, officer:
             )
         _require_fit(entries, held.ranked, held.not_recommended, held.opinions)
         await _require_quota(connection, call, channel, [entries[each] for each in held.ranked])
-        sent = await _send(connection, call, channel, held.ranked, held.not_recommended, officer.staff, now)
-    return sent
+        return await _send(connection, call, channel, held.ranked, held.not_recommended, officer.staff, now)
 
 
 async def _send(

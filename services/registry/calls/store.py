@@ -230,3 +230,12 @@ async def seed(connection: Connection, call: str) -> str:
     """The seed behind the commitment; it leaves this table only at freezing."""
     found: str = await connection.fetchval("SELECT number_seed FROM call_secrets WHERE call = $1", call)
     return found
+
+
+async def applications_at(connection: Connection, call: str, stage: str) -> list[str]:
+    """Applications of a call at a stage, in the order of their ids, their rows held."""
+    rows = await connection.fetch(
+        "SELECT application FROM applications WHERE call = $1 AND stage = $2 ORDER BY application FOR UPDATE",
+        call, str(stage),
+    )  # fmt: skip
+    return [row["application"] for row in rows]

@@ -209,7 +209,7 @@ GRANT SELECT, INSERT ON call_secrets, call_versions, call_changes, recommendatio
 GRANT UPDATE (confirmed_by, confirmed_at) ON call_changes, exemptions TO "${app_role}";
 GRANT UPDATE (ranked, not_recommended, opinions, version, changed_by, changed_at, sent_by, sent_at) ON recommendations
     TO "${app_role}";
-GRANT UPDATE (cycle) ON reviews TO "${app_role}";
+GRANT UPDATE (cycle, started_on) ON reviews TO "${app_role}";
 GRANT UPDATE (ended_at, ended_on, ended_by, answered) ON completions TO "${app_role}";
 GRANT UPDATE (result, text, entered_by, entered_at) ON joint_checks TO "${app_role}";
 GRANT UPDATE (outcome, reply, decided_by, decided_at) ON appeals TO "${app_role}";

@@ -1,1 +1,1 @@
-"""Recommendation by channels and the preliminary review."""
+"""Preliminary review (初审): opened at the deadline, two checklists, one completion, a decision, an appeal."""
