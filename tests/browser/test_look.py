@@ -20,6 +20,8 @@ PAGES = [
     "/results",
     "/notices",
     "/sign-in",
+    "/sign-in/oidc",
+    "/sign-in/wechat",
     "/receipts/00000000000000000000",
 ]
 # What a person can see: its text, the ratio of its colours by WCAG 2, and its size where it can be pressed.
@@ -80,7 +82,7 @@ async def test_english_pages_hold_no_chinese_of_ours(page: Page, site: Site) -> 
     """Titles and names of a round stay as they are; headings, buttons and labels are English."""
     await page.goto("/?lang=en")
     script = "nodes => nodes.map(node => node.textContent).filter(text => /[\\u4e00-\\u9fff]/.test(text))"
-    for path in ("/", f"/rounds/{ROUND}/vote", f"/rounds/{ROUND}/privacy", "/receipts"):
+    for path in ("/", f"/rounds/{ROUND}/vote", f"/rounds/{ROUND}/privacy", "/receipts", "/sign-in/wechat"):
         await page.goto(path)
         await page.wait_for_load_state("networkidle")
         chinese = await page.eval_on_selector_all("h2, button, label, legend, th, .hint, .error, nav a", script)
