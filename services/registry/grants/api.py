@@ -248,8 +248,8 @@ async def follow_finding(
     """A finding is remedied by the unit, closed or reopened by the office."""
     own = parts(request)
     staff = await own.door.require(request, *_WRITERS)
-    found = await inspections.follow_up(own.pool, round_id, candidate, finding, data, staff, own.clock.now())
-    return Response(views.finding(found, own.clock.now().date()), status_code=201)
+    found, today = await inspections.follow_up(own.pool, round_id, candidate, finding, data, staff, own.clock.now())
+    return Response(views.finding(found, today), status_code=201)
 
 
 _WRITERS = (Role.APPLICANT, *access.OFFICE)

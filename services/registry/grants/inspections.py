@@ -101,8 +101,11 @@ def _findings(act: Act, form: ReportForm) -> list[tuple[UUID, str, str, date]]:
 
 async def follow_up(
     pool: Pool, round_id: str, candidate: str, finding: UUID, form: StepForm, staff: Staff, now: datetime
-) -> Finding:
-    """`remedied` by the unit; `closed` or `reopened` by the office; raises Refusal `bad_inspection`."""
+) -> tuple[Finding, date]:
+    """(the finding now, today); `remedied` by the unit, `closed` or `reopened` by the office.
+
+    Raises Refusal `bad_inspection`, `unknown_inspection`, `voucher_missing`, `wrong_state`.
+    """
     async with act_on(pool, round_id, candidate, staff, now) as act:
         if form.step is FindingStep.REMEDIED:
             access.require_unit(staff, act.project)
@@ -121,7 +124,7 @@ async def follow_up(
         why = _text(form.text, "text")
         await store.insert_step(act.connection, finding, form.step, why, form.evidence, form.due_on, staff.staff, now)
         await act.log(f"finding_{form.step}", {"finding": str(finding), "text": why, "evidence": form.evidence})
-        return await _finding(act, finding)
+        return await _finding(act, finding), act.today
 
 
 async def _inspection(act: Act, inspection: UUID) -> Inspection:
