@@ -123,6 +123,8 @@ class RegistryReason(ReasonWord):
     NOT_SUBMITTED = "not_submitted", 409, "Nothing was handed in yet"
     BAD_WORKBOOK = "bad_workbook", 422, "The workbook has mistakes"
     BAD_PURPOSE = "bad_purpose", 422, "Not what files here are for"
+    TOO_MANY_FILES = "too_many_files", 409, "Too many files"
+    TOO_MANY_APPLICATIONS = "too_many_applications", 409, "Too many applications"
     FILE_MISSING = "file_missing", 422, "A file is needed"
     WRONG_FILE_TYPE = "wrong_file_type", 422, "Not a type of file that is taken"
     FILE_INFECTED = "file_infected", 422, "The virus scanner refused the file"

@@ -35,7 +35,8 @@ from services.shared.staff import Role, Staff
 from services.shared.vocabulary import LEAD_KINDS
 
 REASON_MAX = 1000
-CONTENT_BYTES_MAX = 1 << 20
+# No rule of the notice: a bound against floods, withdrawn ones included.
+APPLICATIONS_MAX = 100
 
 
 def new_identifier(now: datetime) -> str:
@@ -63,6 +64,10 @@ async def begin(pool: Pool, call_id: str, given: Mapping[str, Any], on_behalf: s
     require_lead(unit, name)
     assert unit is not None
     content = checked_content({}, given)
+    if await store.count_of_unit(pool, call.call, unit.unit) >= APPLICATIONS_MAX:
+        raise Refusal(
+            RegistryReason.TOO_MANY_APPLICATIONS, f"A unit begins at most {APPLICATIONS_MAX} applications in a call."
+        )
     identifier = new_identifier(now)
     async with transaction(pool) as connection:
         await store.insert(

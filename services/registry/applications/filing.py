@@ -20,7 +20,8 @@ from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
 
-FILES_MAX = 100
+# Those taken out again are counted: their bytes stay.
+FILES_MAX = 200
 ABOUT_PARTNERS = frozenset({*PROOFS, Purpose.GOOD_STANDING, Purpose.CONSENT})
 PURPOSES = ABOUT_PARTNERS | {Purpose.STAMPED_FORM, Purpose.PICTURE, Purpose.OTHER}
 
@@ -45,8 +46,8 @@ async def add(pool: Pool, identifier: str, upload: Upload, staff: Staff, now: da
         else:
             require_editable(found, now)
             code = _partner(found, purpose, upload.fields.get("partner", "").strip())
-        if len(await store.files(connection, identifier)) >= FILES_MAX:
-            raise Refusal(RegistryReason.BAD_PURPOSE, f"An application has at most {FILES_MAX} files; take one out.")
+        if await store.count_files(connection, identifier) >= FILES_MAX:
+            raise Refusal(RegistryReason.TOO_MANY_FILES, f"An application takes at most {FILES_MAX} files in all.")
         made = await attach(connection, upload, "application", identifier, purpose, staff.staff, now, found.call)
         await store.add_file(connection, made.attachment, identifier, code, version_code)
         await store.touch(connection, identifier, now)

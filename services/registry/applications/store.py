@@ -181,6 +181,20 @@ async def files(connection: Connection | Pool, application: str) -> list[Applica
     return [ApplicationFile(**dict(row)) for row in rows]
 
 
+async def count_files(connection: Connection, application: str) -> int:
+    """Files ever attached, those taken out included."""
+    count: int = await connection.fetchval("SELECT count(*) FROM application_files WHERE application = $1", application)
+    return count
+
+
+async def count_of_unit(connection: Connection | Pool, call: str, unit: str) -> int:
+    """Applications that a unit ever began in a call."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM applications WHERE call = $1 AND unit = $2", call, unit
+    )
+    return count
+
+
 async def remove_file(connection: Connection, application: str, attachment: str, actor: str, now: datetime) -> bool:
     """Take a file out; whether it was there."""
     return bool(

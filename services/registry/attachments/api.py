@@ -1,6 +1,5 @@
 """The one way out of the vault: a download, never shown in place, authorised by the object's own subject."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from litestar import get
@@ -32,12 +31,13 @@ async def download(request: AnyRequest, attachment: FromPath[str]) -> Stream:
         own.pool, own.clock.now(), staff.staff if staff else "public", "attachment.read", found.kind, found.object,
         after={"attachment": found.attachment}, personal=True,
     )  # fmt: skip
-    return Stream(_opened(own.files.blocks(bytes.fromhex(found.sha256))), headers=headers(found))
-
-
-async def _opened(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for block in blocks:
-        yield block
+    try:
+        blocks = await own.files.blocks(bytes.fromhex(found.sha256))
+    except FileNotFoundError:
+        raise Refusal(
+            CommonReason.UNAVAILABLE, "The file's bytes are not in the vault at the moment; tell the operators."
+        ) from None
+    return Stream(blocks, headers=headers(found))
 
 
 def headers(found: Attachment) -> dict[str, str]:

@@ -116,13 +116,16 @@ class Files:
             return file.read()
 
     async def blocks(self, sha256: bytes) -> AsyncIterator[bytes]:
-        """The bytes of a file, block by block; raises FileNotFoundError before the first."""
-        file = await asyncio.to_thread(self._vault.open, sha256)
-        try:
-            while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
-                yield block
-        finally:
-            file.close()
+        """An iterator over the bytes of a file; raises FileNotFoundError at once, not while it is iterated."""
+        return _blocks(await asyncio.to_thread(self._vault.open, sha256))
+
+
+async def _blocks(file: BinaryIO) -> AsyncIterator[bytes]:
+    try:
+        while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+            yield block
+    finally:
+        file.close()
 
 
 def clean_name(file_name: str, kind: FileType) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
 
+import asyncpg
 import pytest
 
+from services.registry.applications.drafting import APPLICATIONS_MAX
 from services.registry.audit import INVARIANTS
 from tests.integration.registry.application_steps import (
     announce,
@@ -83,9 +88,9 @@ async def test_one_second_after_the_deadline_is_too_late(registry: Registry) -> 
     await announce(registry, closes_in_s=1800)
     applicant, draft = await applicant_with_draft(registry)
     other = await begin(registry, applicant)
-    registry.pass_time(1799)
     await submitted(registry, applicant, draft["application"])
-    registry.pass_time(2)
+    closes_at = datetime.fromisoformat(other["application_closes_at"])
+    registry.pass_time((closes_at - registry.parts.clock.now()).total_seconds() + 1)
     late = await submit(registry, applicant, other["application"])
     assert (late.status_code, late.json()["reason"]) == (403, "deadline_passed")
     assert late.json()["closed_at"]
@@ -375,3 +380,50 @@ async def test_the_form_tells_its_fields_and_limits_to_everybody(registry: Regis
     assert len(answer["proofs"]) == 6
     english = (await registry.call("GET", "/calls/autumn/form?lang=en", "")).json()
     assert english["fields"][0]["hint"] != answer["fields"][0]["hint"]
+
+
+async def test_a_unit_does_not_flood_a_call(registry: Registry) -> None:
+    await announce(registry)
+    applicant, draft = await applicant_with_draft(registry)
+    await registry.parts.pool.execute(
+        "INSERT INTO applications (application, call, unit, channel, created_by)"
+        " SELECT 'more-' || n, call, unit, channel, created_by FROM applications, generate_series(2, $2) n"
+        " WHERE application = $1",
+        draft["application"], APPLICATIONS_MAX,
+    )  # fmt: skip
+    refused = await registry.call("POST", "/calls/autumn/applications", applicant, json={"content": form()})
+    assert (refused.status_code, refused.json()["reason"]) == (409, "too_many_applications")
+
+
+async def test_a_page_of_five_thousand_takes_few_queries(registry: Registry) -> None:
+    await announce(registry)
+    applicant, draft = await applicant_with_draft(registry)
+    await registry.parts.pool.execute(
+        "INSERT INTO applications (application, call, unit, channel, title, created_by, stage, submitted_at)"
+        " SELECT lpad(n::text, 30, '0'), call, unit, channel, '项目' || n, created_by, 'submitted', now()"
+        " FROM applications, generate_series(2, 5000) n WHERE application = $1",
+        draft["application"],
+    )
+    officer = await add_officer(registry)
+    for actor in ("platform", applicant, officer):
+        queries: list[str] = []
+        async with watched(registry, queries):
+            page = await registry.call("GET", "/calls/autumn/applications?limit=200&q=项目", actor)
+        assert len(page.json()["items"]) == 200
+        assert len(queries) <= 5, queries
+
+
+@asynccontextmanager
+async def watched(registry: Registry, queries: list[str]) -> AsyncIterator[None]:
+    """Notes every statement that this process sends meanwhile."""
+    pool = registry.parts.pool
+    connections = [await pool.acquire() for _ in range(pool.get_size())]
+
+    def note(query: asyncpg.connection.LoggedQuery) -> None:
+        if "applications" in query.query or "staff" in query.query or "calls" in query.query:
+            queries.append(query.query)
+
+    for connection in connections:
+        connection.add_query_logger(note)
+        await pool.release(connection)
+    yield

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from services.registry.applications.filing import FILES_MAX
 from services.registry.attachments import Files
 from services.registry.attachments.scanning import Scanner
 from services.registry.attachments.vault import FolderVault
@@ -188,6 +190,31 @@ async def test_a_stamped_scan_must_bear_the_newest_code(registry: Registry) -> N
     assert taken.status_code == 201, taken.text
     [scan] = (await registry.call("GET", f"/applications/{identifier}", applicant)).json()["files"]
     assert (scan["purpose_name"], scan["version_code"]) == ("盖章申报书扫描件", second)
+
+
+async def test_an_application_takes_so_many_files_and_no_more(registry: Registry) -> None:
+    await announce(registry)
+    applicant, draft = await applicant_with_draft(registry)
+    made = (await attach(registry, applicant, draft["application"])).json()
+    await registry.parts.pool.execute(
+        "WITH files AS (INSERT INTO attachments SELECT 'more-' || n, kind, object, purpose, file_name, media_type,"
+        " bytes, sha256, uploaded_by, uploaded_at FROM attachments, generate_series(2, $2) n WHERE attachment = $1"
+        " RETURNING attachment, object)"
+        " INSERT INTO application_files (attachment, application, removed_at) SELECT *, now() FROM files",
+        made["attachment"], FILES_MAX,
+    )  # fmt: skip
+    refused = await attach(registry, applicant, draft["application"])
+    assert (refused.status_code, refused.json()["reason"]) == (409, "too_many_files")
+
+
+async def test_a_file_that_is_gone_from_the_vault_is_told(registry: Registry, tmp_path: Path) -> None:
+    await announce(registry)
+    applicant, draft = await applicant_with_draft(registry)
+    made = (await attach(registry, applicant, draft["application"], content=sample_files.pdf(str(tmp_path)))).json()
+    name = made["sha256"]
+    (Path(registry.parts.settings.attachments_folder) / name[:2] / name[2:4] / name).unlink()
+    refused = await registry.call("GET", f"/attachments/{made['attachment']}", applicant)
+    assert (refused.status_code, refused.json()["reason"]) == (503, "unavailable")
 
 
 def test_purposes_have_names() -> None:
