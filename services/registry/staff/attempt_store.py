@@ -26,11 +26,13 @@ async def try_sign_in(
             return 0.0
         failures = 0 if row["last_tried_at"] <= now - forget_after else row["failures"]
         since: timedelta = now - row["last_tried_at"]
-        wait_s = pause_s(failures, free, pause_max_s) - since.total_seconds()
-        if failures and wait_s > 0:
-            return wait_s
+        pause = pause_s(failures, free, pause_max_s)
+        # Tries side by side may come here in another order than they were made in: `since` is below zero then.
+        if pause > 0 and pause > since.total_seconds():
+            return pause - since.total_seconds()
         await connection.execute(
-            "UPDATE sign_in_attempts SET failures = $2, last_tried_at = $3 WHERE attempt_key = $1",
+            "UPDATE sign_in_attempts SET failures = $2, last_tried_at = greatest(last_tried_at, $3)"
+            " WHERE attempt_key = $1",
             key,
             failures + 1,
             now,
