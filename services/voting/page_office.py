@@ -38,7 +38,12 @@ from services.voting.stations.stations import StationForm
 AnyRequest = Request[Any, Any, Any]
 PagesDependency = NamedDependency[Pages]
 Work = Callable[[Staff], Awaitable[None]]
-_READERS = (Role.ADMINISTRATOR, Role.AUDITOR)
+# Operators look after stations; held ballots are not their business.
+_READERS = {
+    "holds": (Role.ADMINISTRATOR, Role.AUDITOR),
+    "stations": (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR),
+    "reissues": (Role.ADMINISTRATOR, Role.AUDITOR),
+}
 
 
 class HoldFields(msgspec.Struct):
@@ -81,13 +86,14 @@ class Desk:
 
     async def show(self, typed: Any = None, refusal: Refusal | None = None) -> Response[Any]:
         """The page, with what was refused where something was."""
-        staff = await signed_in(self.context, self.request, *_READERS)
+        staff = await signed_in(self.context, self.request, *_READERS[self.page])
         if staff is None:
             return renewal(self.path)
         now, translate = self.context.clock.now(), self.pages.translate(self.request)
         answer = self.pages.render(
             self.request, f"staff_{self.page}.html", status=refusal.reason.status if refusal else 200,
             round=page_views.round_summary(self.frozen, now, translate), here=self.page, staff=staff,
+            tabs=[page for page, roles in _READERS.items() if staff.has(*roles)],
             may_act=staff.has(Role.ADMINISTRATOR) and self.frozen.sealed_at is None, sealed=self.frozen.sealed_at,
             typed=typed, refusal=refusal, done=self.request.query_params.get("done", ""),
             **await _VIEWS[self.page](self.context, self.frozen, translate),

@@ -74,6 +74,9 @@ async def show_station(
     frozen = find(context, round_id)
     if await signed_in(context, request, Role.HELPER) is None:
         return renewal(request.url.path)
+    place = await stations.find(context.pool, frozen, station)
+    if place.closed_at is not None:
+        return Redirect(f"/rounds/{quote(frozen.id)}/stations", status_code=HTTP_303_SEE_OTHER)
     translate = pages.translate(request)
     # Every person gets another of the published orders: the page is loaded anew for each.
     return pages.render(
@@ -83,7 +86,7 @@ async def show_station(
         cards=[
             page_views.card_view(frozen, card, translate) for card in frozen.ordered_cards(secrets.randbelow(ORDERS))
         ],
-        station=await stations.find_open(context.pool, frozen, station),
+        station=place,
     )
 
 

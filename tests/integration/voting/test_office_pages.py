@@ -191,6 +191,15 @@ async def test_who_may_see_and_who_may_act(voting: Voting, office: Office, page:
     assert forged.status_code == 403
 
 
+async def test_operators_look_after_stations_only(voting: Voting, office: Office) -> None:
+    await office.add("olga", "operator")
+    operator = Browser(voting, office, "olga")
+    page = await operator.get("/stations")
+    assert (page.status_code, "<form" in page.text, "/staff/holds" in page.text) == (200, False, False)
+    for other in ("/holds", "/reissues"):
+        assert (await operator.get(other)).status_code == 403
+
+
 async def test_after_the_seal_the_pages_are_for_reading(voting: Voting, ann: Browser, office: Office) -> None:
     hold = await _held(ann, await _ballot(voting))
     await voting.context.pool.execute("UPDATE rounds SET sealed_at = now()")

@@ -152,6 +152,8 @@ async def test_a_closed_station_lets_nobody_in_but_keeps_whom_it_let_in(voting: 
     again = await office.call("ann", "POST", f"/stations/{station}/closings")
     assert (again.status_code, again.json()["reason"]) == (409, "station_closed")
     assert (await inside.vote(["c1"])).status_code == 201
+    page = await _page(voting, office, f"/stations/{station}")
+    assert (page.status_code, page.headers["location"]) == (303, "/rounds/small/stations")
     # The refusal used up nothing: the code is good at another station.
     other = await _station(office, "图书馆")
     assert (await office.call("hal", "POST", f"/stations/{other}/sessions", proof)).status_code == 201
