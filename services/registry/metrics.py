@@ -20,7 +20,7 @@ attachments_bytes_total = Counter(
 attachments_refused_total = Counter(
     "registry_attachments_refused_total", "Files that were not taken, by the word of the refusal.", ["reason"]
 )
-applications = Gauge("registry_applications", "Applications of calls that are not frozen, by stage.", ["stage"])
+applications = Gauge("registry_applications", "Applications of announced calls, by stage.", ["stage"])
 project_bookings_total = Counter("registry_project_bookings_total", "Bookings of projects, by kind.", ["kind"])
 vouchers_used_twice_total = Counter("registry_vouchers_used_twice_total", "Bookings refused as their voucher was used.")
 projects_overdue = Gauge(
