@@ -96,6 +96,28 @@ INVARIANTS: dict[str, str] = {
     "files_belong_to_their_application": """
         SELECT f.attachment FROM application_files f JOIN attachments t USING (attachment)
         WHERE t.kind <> 'application' OR t.object <> f.application""",
+    "frozen_calls_are_rounds": """
+        SELECT c.call, c.state FROM calls c LEFT JOIN rounds r ON r.round = c.call
+        WHERE (c.state = 'frozen') <> (r.round IS NOT NULL)""",
+    "numbers_keep_their_commitment": """
+        SELECT r.round FROM rounds r JOIN calls c ON c.call = r.round
+        WHERE encode(sha256(convert_to(r.number_seed, 'UTF8')), 'hex') <> c.number_commitment""",
+    "reviews_were_opened_with_their_stage": """
+        SELECT a.application, a.stage FROM applications a LEFT JOIN reviews r USING (application)
+        WHERE a.stage IN ('in_review', 'completion', 'accepted', 'not_accepted', 'candidate') AND r.application IS NULL""",
+    "decisions_rest_on_two_checklists": """
+        SELECT d.application, d.cycle FROM review_decisions d WHERE d.basis <> 'appeal' AND 2 <> (
+            SELECT count(*) FROM review_checklists c WHERE c.application = d.application AND c.cycle = d.cycle)""",
+    "sent_recommendations_keep_to_the_quota": """
+        SELECT r.call, r.channel, cardinality(r.ranked) AS ranked FROM recommendations r
+        JOIN calls c ON c.call = r.call JOIN channels h ON h.channel = r.channel
+        WHERE r.sent_at IS NOT NULL AND h.kind <> 'municipal_unit' AND c.quotas ? h.kind
+          AND cardinality(r.ranked) > (c.quotas ->> h.kind)::int + (
+            SELECT coalesce(sum(e.places), 0) FROM exemptions e
+            WHERE e.call = r.call AND e.channel = r.channel AND e.confirmed_by IS NOT NULL)""",
+    "withdrawals_have_two_signatures": """
+        SELECT w.round, w.candidate FROM candidate_withdrawals c JOIN withdrawals w USING (withdrawal)
+        WHERE c.confirmed_by = w.proposed_by OR c.candidate <> w.candidate""",
     "outbox_numbers_are_dense": """
         SELECT stream, count(n) AS numbered, max(n) AS last FROM outbox WHERE n IS NOT NULL GROUP BY stream
         HAVING count(n) <> max(n)""",

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from services.registry.applications import access
 from services.registry.applications import store as applications
+from services.registry.applications.records import Application
 from services.registry.calls import calls, quotas, recommending, store, views
 from services.registry.calls import recommendation_store as recommendations
 from services.registry.calls.store import Call
@@ -163,7 +164,7 @@ async def get_page(request: AnyRequest, application: FromPath[str]) -> Response[
     return document(content, PDF, f"recommendation-{application}.pdf", f"推荐意见-{found.title}.pdf")
 
 
-async def _page(request: AnyRequest, found: applications.Application) -> forms.RecommendationPage:
+async def _page(request: AnyRequest, found: Application) -> forms.RecommendationPage:
     own = parts(request)
     call = await _call(request, found.call)
     sheet = await recommendations.find(own.pool, call.call, found.channel)

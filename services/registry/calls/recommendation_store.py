@@ -164,7 +164,8 @@ async def direct_channels_to_pass(pool: Pool, now: datetime) -> list[tuple[str, 
     """(call, channel) whose units apply directly, that nobody is there to send, after recommendation closed."""
     rows = await pool.fetch(
         "SELECT DISTINCT a.call, a.channel FROM applications a JOIN calls c USING (call)"
-        " JOIN channels h USING (channel) WHERE c.state = 'announced' AND c.recommendation_closes_at <= $1 AND a.stage = 'submitted' AND h.kind = $2"
+        " JOIN channels h USING (channel) WHERE c.state = 'announced' AND c.recommendation_closes_at <= $1"
+        " AND a.stage = 'submitted' AND h.kind = $2"
         " AND NOT EXISTS (SELECT 1 FROM recommendations r WHERE r.call = a.call AND r.channel = a.channel"
         " AND r.sent_at IS NOT NULL)"
         " AND NOT EXISTS (SELECT 1 FROM staff s WHERE s.channel = a.channel AND 'channel_officer' = ANY(s.roles)"
