@@ -1,6 +1,9 @@
 """Invariants of the registry: each query must return no rows. Run by `pingxuan audit` and after fault tests."""
 
+from services.registry.grants.audit import INVARIANTS as OF_PROJECTS
+
 INVARIANTS: dict[str, str] = {
+    **OF_PROJECTS,
     "every_account_change_left_a_message": """
         SELECT (SELECT coalesce(sum(version), 0) FROM staff) AS changes,
                (SELECT count(*) FROM outbox WHERE stream = 'registry.staff') AS messages
@@ -118,6 +121,25 @@ INVARIANTS: dict[str, str] = {
     "withdrawals_have_two_signatures": """
         SELECT w.round, w.candidate FROM candidate_withdrawals c JOIN withdrawals w USING (withdrawal)
         WHERE c.confirmed_by = w.proposed_by OR c.candidate <> w.candidate""",
+    "changes_of_lists_were_signed_by_two": """
+        SELECT c.change, p.proposed_by, p.confirmed_by FROM list_changes c JOIN list_proposals p USING (proposal)
+        WHERE p.state <> 'done' OR p.confirmed_by IS NULL OR p.confirmed_by = p.proposed_by""",
+    "every_changed_list_has_its_changes": """
+        SELECT l.round, l.version FROM lists l WHERE l.origin = 'change' AND NOT EXISTS (
+            SELECT FROM list_changes c WHERE c.round = l.round AND c.since_version = l.version)""",
+    "lists_were_confirmed_after_their_window": """
+        SELECT c.round, c.version FROM list_confirmations c
+        JOIN notices n ON n.round = c.round AND n.list_version = c.version
+        WHERE c.confirmed_at < n.objections_close_at""",
+    "confirmed_lists_had_every_objection_answered": """
+        SELECT o.receipt FROM objections o JOIN list_confirmations c USING (round)
+        WHERE o.kind <> 'lead' AND o.entered_at < c.confirmed_at
+          AND (o.answered_at IS NULL OR o.answered_at > c.confirmed_at)""",
+    "objections_were_upheld_by_two": """
+        SELECT receipt FROM objections WHERE state = 'upheld' AND (confirmed_by = '' OR confirmed_by = decided_by)""",
+    "who_objected_is_kept_and_leads_name_nobody": """
+        SELECT o.receipt FROM objections o LEFT JOIN objection_persons p USING (receipt)
+        WHERE (o.kind = 'lead') <> (p.receipt IS NULL)""",
     "outbox_numbers_are_dense": """
         SELECT stream, count(n) AS numbered, max(n) AS last FROM outbox WHERE n IS NOT NULL GROUP BY stream
         HAVING count(n) <> max(n)""",

@@ -27,6 +27,30 @@ SELECTION = "\n[selection]\nplaces = { all = 2 }\n"
 HEADER = "group,place,candidate,total,vote_points,expert_points,tie_break,outcome\n"
 RANKING = HEADER + "all,1,c1,9,9,,,selected\nall,2,c2,8,8,,,selected\nall,3,c3,7,7,,,\n"
 OPENING = {"starts_on": "2021-01-01", "ends_on": "2021-12-31", "accept_before": "2021-12-01"}
+_BOOKED = (
+    "INSERT INTO project_bookings SELECT gen_random_uuid(), round, candidate, kind, line, {amount}, spent_on, purpose,"
+    " voucher, voucher_sha256, 7, {reverses}, '', booked_by, booked_at FROM project_bookings WHERE reverses IS NULL"
+    " LIMIT 1"
+)
+_NEW_PROPOSAL = (
+    "INSERT INTO project_proposals VALUES ('{id}', 'small', 'c1', '{kind}', '{{}}', '', 'ann', now());"
+    " INSERT INTO project_amounts VALUES ('{id}', 'small', 'c1', 1, 5000)"
+)
+_ID = "00000000-0000-4000-8000-000000000001"
+# What a bug or an attacker with the owner's rights would leave behind in a settled project, and which invariant speaks.
+PROJECT_DAMAGE = {
+    "projects_rest_on_confirmed_lists": "INSERT INTO projects VALUES ('small', 'c3', 1, 'u', 'wuhua', '2021-01-01',"
+    " '2021-12-31', '2021-12-01', 'ann', now())",
+    "every_project_act_took_two_people": _NEW_PROPOSAL.format(id=_ID, kind="grant"),
+    "vouchers_count_once": _BOOKED.format(amount="1", reverses="NULL") + " OFFSET 1",
+    "vouchers_belong_to_their_project": "UPDATE attachments SET object = 'small/c2'",
+    "reversals_are_opposites": "UPDATE project_bookings SET amount = amount - 1 WHERE reverses IS NOT NULL",
+    "instalments_come_to_the_grant": "UPDATE project_instalments SET amount = amount + 1",
+    "changes_of_budget_only_move_money": _NEW_PROPOSAL.format(id=_ID, kind="budget_change"),
+    "no_line_was_granted_more_than_it_asked_for": _NEW_PROPOSAL.format(id=_ID, kind="grant"),
+    "settled_projects_are_covered": "UPDATE project_bookings SET amount = amount + 5000 WHERE reverses IS NULL",
+    "accepted_projects_answered_every_target": "DELETE FROM project_target_outcomes WHERE target = 2",
+}
 
 
 def application(number: int, channel: str) -> str:
