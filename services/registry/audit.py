@@ -107,7 +107,8 @@ INVARIANTS: dict[str, str] = {
         WHERE encode(sha256(convert_to(r.number_seed, 'UTF8')), 'hex') <> c.number_commitment""",
     "reviews_were_opened_with_their_stage": """
         SELECT a.application, a.stage FROM applications a LEFT JOIN reviews r USING (application)
-        WHERE a.stage IN ('in_review', 'completion', 'accepted', 'not_accepted', 'candidate') AND r.application IS NULL""",
+        WHERE r.application IS NULL
+          AND a.stage IN ('in_review', 'completion', 'accepted', 'not_accepted', 'candidate')""",
     "decisions_rest_on_two_checklists": """
         SELECT d.application, d.cycle FROM review_decisions d WHERE d.basis <> 'appeal' AND 2 <> (
             SELECT count(*) FROM review_checklists c WHERE c.application = d.application AND c.cycle = d.cycle)""",

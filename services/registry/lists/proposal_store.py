@@ -1,5 +1,6 @@
 """Proposals on lists, confirmations, retractions and papers in PostgreSQL: the only SQL of these acts."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -55,14 +56,14 @@ _COLUMNS = (
 
 
 async def insert(
-    connection: Connection, round_id: str, act: Act, version: int, content: dict[str, object], by: str,
+    connection: Connection, round_id: str, act: Act, version: int, content: Mapping[str, object], by: str,
     now: datetime, release_at: datetime | None, objection: str | None,
 ) -> int:  # fmt: skip
     """A new proposal; returns its number."""
     number: int = await connection.fetchval(
         "INSERT INTO list_proposals (round, act, list_version, content, objection, release_at, proposed_by,"
         " proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING proposal",
-        round_id, act.value, version, content, objection, release_at, by, now,
+        round_id, act.value, version, dict(content), objection, release_at, by, now,
     )  # fmt: skip
     return number
 

@@ -6,7 +6,7 @@ first list is the same act on version 0: what it removes never enters a notice. 
 people in scoring, so that the first list needs no further signature. Called by `api.py`, under the round's lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -245,7 +245,7 @@ async def _weigh_again(connection: Connection, round_: Round, proposal: Proposal
 
 
 async def _propose(
-    connection: Connection, round_: Round, act: Act, version: int, content: dict[str, object], staff: Staff,
+    connection: Connection, round_: Round, act: Act, version: int, content: Mapping[str, object], staff: Staff,
     now: datetime, release_at: datetime | None, objection: str | None,
 ) -> int:  # fmt: skip
     number = await proposal_store.insert(
