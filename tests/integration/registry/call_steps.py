@@ -28,7 +28,7 @@ DAY_S = 24 * HOUR_S
 
 
 def call_files(quota: int = 2, call: str = CALL) -> dict[str, str]:
-    """A call that takes applications for an hour from now, then recommendations for an hour, and votes in sixty days."""
+    """A call that takes applications for an hour from now, recommendations for the next, and votes in sixty days."""
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
 
     def window(first_s: float, last_s: float) -> str:
