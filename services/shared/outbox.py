@@ -4,6 +4,8 @@ State and outgoing message are one transaction (`append`). One elected relay num
 commit order and publishes row n under the stream id `n-0`; a follower's checkpoint is n, written in the transaction of
 the message's effect. Commit order is not identity order: only rows below the oldest running transaction are read.
 A stream that was wiped, or that a follower found a gap in, is written anew from the outbox, whose rows are kept.
+The heartbeat carries the publisher's epoch: after a restore of its database the stream is written anew before anybody
+is told, and followers, who see another epoch than they know, read it again from 1.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import asyncpg
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -27,8 +30,20 @@ relay_rebuilt_total = Counter("relay_rebuilt_total", "Streams written anew from 
 relay_last_number = Gauge("relay_last_number", "Dense number of the newest message in the outbox.", ["stream"])
 follower_applied_total = Counter("follower_applied_total", "Messages applied by a follower.", ["stream"])
 follower_gaps_total = Counter("follower_gaps_total", "Gaps that made a follower ask for a replay.", ["stream"])
+follower_restarts_total = Counter(
+    "follower_restarts_total", "Streams read again from the beginning because their publisher was restored.", ["stream"]
+)
 follower_lag_entries = Gauge("follower_lag_entries", "Messages a follower has yet to apply.", ["stream"])
 follower_lag_seconds = Gauge("follower_lag_seconds", "Seconds since a follower was last known complete.", ["stream"])
+
+
+# What a database that was put back never keeps: the server's identity and timeline, the database and the table itself.
+# Sixty bits of a hash, so that it fits beside the checkpoint.
+_EPOCH = """
+    SELECT ('x' || left(encode(sha256(convert_to(concat_ws('/', s.system_identifier, left(pg_walfile_name(
+        pg_current_wal_lsn()), 8), d.oid, 'outbox'::regclass::oid), 'UTF8')), 'hex'), 15))::bit(60)::bigint
+    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+"""
 
 
 def heartbeat_key(stream: str) -> str:
@@ -54,9 +69,28 @@ class Relay:
         """Number what committed, publish what the stream lacks; returns how many messages were published."""
         newest, at = await self._number()
         relay_last_number.labels(self._stream).set(newest)
+        key = heartbeat_key(self._stream)
+        told: dict[Any, Any] = {"n": newest, "at": at.isoformat()}
+        epoch = await self._epoch()
+        before = await cast(Any, self._redis).hget(key, "epoch")
+        if epoch is not None:
+            told["epoch"] = epoch
+        if None not in (before, epoch) and int(before) != epoch:
+            # The stream still holds messages of a past that this database does not have.
+            written = await self._rebuild(newest)
+            await self._redis.hset(key, mapping=told)
+            return written
         # First the heartbeat: a follower that is ahead of it takes the publisher for restored and starts over.
-        await self._redis.hset(heartbeat_key(self._stream), mapping={"n": newest, "at": at.isoformat()})
+        await self._redis.hset(key, mapping=told)
         return await self._publish(newest)
+
+    async def _epoch(self) -> int | None:
+        """None where the server lets no application ask who it is: a restore is then told by the numbers alone."""
+        try:
+            found: int = await self._pool.fetchval(_EPOCH)
+        except asyncpg.InsufficientPrivilegeError:
+            return None
+        return found
 
     async def _number(self) -> tuple[int, datetime]:
         async with transaction(self._pool) as connection:
@@ -141,6 +175,15 @@ Apply = Callable[[Connection, Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What the relay said last: its newest number, when, and its database's epoch (None: a relay of before)."""
+
+    n: int
+    at: datetime
+    epoch: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     n: int
     message: Message
@@ -159,9 +202,7 @@ class Follower:
         """
         checkpoint = await self._checkpoint()
         heartbeat = await self._heartbeat()
-        if heartbeat is not None and heartbeat[0] < checkpoint:
-            # The publisher was restored to an earlier state: its messages are whole states, so start over.
-            await self._store_checkpoint(0)
+        if heartbeat is not None and await self._start_over(checkpoint, heartbeat):
             return 1
         entries = await self._read(checkpoint)
         if entries and entries[0].n != checkpoint + 1:
@@ -177,11 +218,35 @@ class Follower:
         found = await self._pool.fetchval("SELECT n FROM stream_checkpoints WHERE stream = $1", self._stream)
         return int(found or 0)
 
-    async def _heartbeat(self) -> tuple[int, datetime] | None:
+    async def _start_over(self, checkpoint: int, heartbeat: Heartbeat) -> bool:
+        """Whether the publisher was restored to an earlier state: its messages are whole states, so read all again."""
+        known = await self._pool.fetchval(
+            "SELECT n FROM stream_checkpoints WHERE stream = $1", _epoch_row(self._stream)
+        )  # fmt: skip
+        changed = heartbeat.epoch is not None and heartbeat.epoch != known
+        restored = heartbeat.n < checkpoint or (changed and known is not None)
+        if changed or restored:
+            async with transaction(self._pool) as connection:
+                if restored:
+                    await self._store_checkpoint(connection, 0)
+                if changed:
+                    await connection.execute(
+                        "INSERT INTO stream_checkpoints (stream, n) VALUES ($1, $2)"
+                        " ON CONFLICT (stream) DO UPDATE SET n = excluded.n",
+                        _epoch_row(self._stream),
+                        heartbeat.epoch,
+                    )
+        if restored:
+            follower_restarts_total.labels(self._stream).inc()
+        return restored
+
+    async def _heartbeat(self) -> Heartbeat | None:
         raw: dict[bytes, bytes] = await cast(Any, self._redis).hgetall(heartbeat_key(self._stream))
         if not raw:
             return None
-        return int(raw[b"n"]), datetime.fromisoformat(raw[b"at"].decode())
+        epoch = raw.get(b"epoch")
+        at = datetime.fromisoformat(raw[b"at"].decode())
+        return Heartbeat(int(raw[b"n"]), at, None if epoch is None else int(epoch))
 
     async def _read(self, checkpoint: int) -> list[Entry]:
         found: Any = await self._redis.xrange(self._stream, min=f"{checkpoint + 1}-0", max="+", count=BATCH_MAX)
@@ -210,14 +275,14 @@ class Follower:
         follower_applied_total.labels(self._stream).inc()
         return checkpoint
 
-    async def _store_checkpoint(self, n: int) -> None:
-        await self._pool.execute("UPDATE stream_checkpoints SET n = $2 WHERE stream = $1", self._stream, n)
+    async def _store_checkpoint(self, connection: Connection, n: int) -> None:
+        await connection.execute("UPDATE stream_checkpoints SET n = $2 WHERE stream = $1", self._stream, n)
 
-    async def _note_lag(self, checkpoint: int, heartbeat: tuple[int, datetime] | None) -> None:
+    async def _note_lag(self, checkpoint: int, heartbeat: Heartbeat | None) -> None:
         """A follower is complete as of the heartbeat whose number it has reached."""
         if heartbeat is None:
             return
-        newest, at = heartbeat
+        newest, at = heartbeat.n, heartbeat.at
         follower_lag_entries.labels(self._stream).set(max(0, newest - checkpoint))
         if checkpoint >= newest:
             await self._pool.execute(
@@ -230,6 +295,11 @@ class Follower:
                 at,
             )
         follower_lag_seconds.labels(self._stream).set((datetime.now(UTC) - at).total_seconds())
+
+
+def _epoch_row(stream: str) -> str:
+    """The row beside a stream's checkpoint that holds the epoch of its publisher."""
+    return f"{stream}:epoch"
 
 
 async def lag_s(connection: Connection | Pool, stream: str) -> float:

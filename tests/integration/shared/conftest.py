@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +41,14 @@ class Channel:
     redis: Redis
     relay: Relay
     follower: Follower
+    databases: Databases
+
+    @asynccontextmanager
+    async def restored_publisher(self) -> AsyncIterator[Pool]:
+        """The publisher's database as a restore makes it anew on the same server, without any of its messages."""
+        database = await self.databases.clone("registry")
+        async with await open_pool(database.app_url, size_max=2, statement_timeout_s=10, name="test") as pool:
+            yield pool
 
     async def publish(self, *numbers: int) -> None:
         """Leave one committed message per number in the outbox."""
@@ -97,5 +105,5 @@ async def channel(databases: Databases, operator_redis: Redis) -> AsyncIterator[
         ]
         yield Channel(
             publisher, reader, pools[0], pools[1], operator_redis,
-            Relay(pools[0], operator_redis, STREAM), Follower(pools[1], operator_redis, STREAM, note),
+            Relay(pools[0], operator_redis, STREAM), Follower(pools[1], operator_redis, STREAM, note), databases,
         )  # fmt: skip

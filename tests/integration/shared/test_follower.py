@@ -7,9 +7,10 @@ import math
 
 import pytest
 
+from services.shared import outbox
 from services.shared.messages import Message, StaffMessage, encode
-from services.shared.outbox import Follower, heartbeat_key, lag_s, replay_key
-from services.shared.postgres import Connection
+from services.shared.outbox import Follower, Relay, heartbeat_key, lag_s, replay_key
+from services.shared.postgres import Connection, transaction
 from services.shared.staff import apply_staff
 from tests.integration.shared.conftest import STREAM, Channel, account, note
 
@@ -79,6 +80,46 @@ async def test_a_restored_publisher_makes_its_follower_start_over(channel: Chann
     assert await follower.follow_once() == 1
     assert await channel.checkpoint() == 1
     assert await channel.read_model.fetchval("SELECT count(*) FROM staff WHERE staff = 's9'") == 1
+
+
+async def test_a_restored_publisher_that_caught_up_is_noticed_by_its_epoch(channel: Channel) -> None:
+    """Restored to message 1 and quicker than any follower: its numbers are ahead again, two of them with other content.
+
+    A database of the same rows on the same server stands for the restored one.
+    """
+    follower = Follower(channel.read_model, channel.redis, STREAM, apply_staff)
+    await channel.publish(1, 2, 3)
+    await channel.relay.relay_once()
+    await follower.follow_once()
+    async with channel.restored_publisher() as pool:
+        for number in (1, 8, 9, 10):
+            async with transaction(pool) as connection:
+                await outbox.append(connection, STREAM, account(number))
+        assert await Relay(pool, channel.redis, STREAM).relay_once() == 4
+        assert await follower.follow_once() == 1
+        assert await channel.checkpoint() == 0
+        assert await follower.follow_once() == 4
+        assert await follower.follow_once() == 0
+    found = await channel.read_model.fetch("SELECT staff FROM staff WHERE staff = ANY($1)", ["s8", "s9", "s10"])
+    assert len(found) == 3
+
+
+async def test_the_epoch_of_a_database_is_the_same_after_a_wipe_and_a_restart(channel: Channel) -> None:
+    await channel.publish(1, 2)
+    await channel.carry()
+    await channel.redis.flushall()
+    await Relay(channel.outbox, channel.redis, STREAM).relay_once()
+    await channel.follower.follow_once()
+    assert await channel.applied() == ["s1", "s2"]
+    assert await channel.checkpoint() == 2
+
+
+async def test_a_heartbeat_of_a_relay_that_knows_no_epoch_changes_nothing(channel: Channel) -> None:
+    await channel.publish(1, 2)
+    await channel.carry()
+    await channel.redis.hdel(heartbeat_key(STREAM), "epoch")
+    assert await channel.follower.follow_once() == 0
+    assert await channel.checkpoint() == 2
 
 
 async def test_a_wiped_heartbeat_is_no_restored_publisher(channel: Channel) -> None:
