@@ -190,8 +190,7 @@ def _coded(template: str, version_code: str, day: date, footer: str, values: Map
 
 
 def _typeset(template: str, day: date, values: Mapping[str, Any]) -> bytes:
-    shared = {"fonts": {"serif": SERIF, "sans": SANS}, "day": (day.year, day.month, day.day)}
-    data = _printable({**values, **shared})
+    data = _printable({**values, "fonts": {"serif": SERIF, "sans": SANS}})
     compiler = typst.Compiler(
         _TEMPLATES / f"{template}.typ",
         root=_TEMPLATES,

@@ -13,9 +13,10 @@ FILE_BYTES_MAX = 10_000_000
 ENTRIES_MAX = 200
 UNPACKED_BYTES_MAX = 50_000_000
 _CHUNK_BYTES = 1 << 16
-_HEAD_BYTES = 4096
+# A document type may define entities that grow without end; a text that says so has its `<` escaped.
+_DOCUMENT_TYPE = b"<!DOCTYPE"
 _ACTIVE = re.compile(r"(vbaproject|macrosheets|activex|embeddings|externallinks|connections\.xml|customui)", re.I)
-_UTF8 = re.compile(rb"encoding\s*=\s*[\"']([^\"']+)", re.I)
+_ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']+)", re.I)
 
 
 def refused(content: bytes) -> tuple[str, str] | None:
@@ -46,35 +47,28 @@ def _refused_entries(archive: zipfile.ZipFile) -> tuple[str, str] | None:
         if entry.flag_bits & 1:
             return "文件设有密码", "取消密码后另存再上传"
         with archive.open(entry) as stream:
-            count, head = _unpacked(stream, UNPACKED_BYTES_MAX - unpacked)
+            count, is_odd = _unpacked(stream, UNPACKED_BYTES_MAX - unpacked)
         unpacked += count
         if unpacked > UNPACKED_BYTES_MAX:
             return f"文件解压后超过{UNPACKED_BYTES_MAX // 1_000_000}MB", "删去多余的行、图片和格式后再上传"
-        if entry.filename.lower().endswith((".xml", ".rels", ".vml")) and _is_odd_xml(head):
+        if is_odd and entry.filename.lower().endswith((".xml", ".rels", ".vml")):
             return "文件内部的 XML 含有不允许的定义", "把内容复制到新下载的模板中，另存后再上传"
     return None
 
 
-def _unpacked(stream: IO[bytes], bytes_max: int) -> tuple[int, bytes]:
-    """How many bytes come out, counted no further than just beyond the limit, and the first of them."""
-    head, count = stream.read(_HEAD_BYTES), 0
-    chunk = head
-    while chunk:
+def _unpacked(stream: IO[bytes], bytes_max: int) -> tuple[int, bool]:
+    """How many bytes come out, counted no further than just beyond the limit, and whether they are no plain XML."""
+    chunk = stream.read(_CHUNK_BYTES)
+    count, is_odd, tail = 0, _is_other_encoding(chunk), b""
+    while chunk and count <= bytes_max:
         count += len(chunk)
-        if count > bytes_max:
-            break
+        is_odd = is_odd or _DOCUMENT_TYPE in tail + chunk
+        tail = chunk[-len(_DOCUMENT_TYPE) :]
         chunk = stream.read(_CHUNK_BYTES)
-    return count, head
+    return count, is_odd
 
 
-def _is_odd_xml(head: bytes) -> bool:
-    # A document type may define entities that grow without end; it must stand before the first element. Another
-    # encoding could hide it from this search.
-    encoding = _UTF8.search(head[:200])
-    named = encoding[1].lower() if encoding else b"utf-8"
-    return (
-        b"<!DOCTYPE" in head
-        or b"<!ENTITY" in head
-        or b"\0" in head[:_HEAD_BYTES]
-        or named not in (b"utf-8", b"us-ascii")
-    )
+def _is_other_encoding(head: bytes) -> bool:
+    """Whether an XML is in another encoding than UTF-8, which could hide a document type from the search."""
+    encoding = _ENCODING.search(head[:200])
+    return b"\0" in head or (encoding is not None and encoding[1].lower() not in (b"utf-8", b"us-ascii"))

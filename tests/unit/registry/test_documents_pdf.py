@@ -155,6 +155,18 @@ def test_a_form_of_the_greatest_length_is_complete() -> None:
     assert "填报日期" in first
 
 
+def line_heights(page: pypdf.PageObject) -> list[float]:
+    """Where each piece of text stands above the page's lower edge, in points, in the order of reading."""
+    heights: list[float] = []
+
+    def visit(text: str, page_matrix: list[float], text_matrix: list[float], *_: Any) -> None:
+        if text.strip():
+            heights.append(pypdf.mult(text_matrix, page_matrix)[5])
+
+    page.extract_text(visitor_text=visit)
+    return heights
+
+
 LIST = forms.PublishedList(
     heading="昆明市社会治理创新项目拟立项名单公示",
     document_number="昆社建办通〔2020〕12号",
@@ -245,14 +257,22 @@ def test_every_document_says_what_it_was_given(content: Callable[[], bytes], exp
 
 
 def test_the_same_form_gives_the_same_bytes() -> None:
-    assert pdf.application_form_pdf(filled_form()) == pdf.application_form_pdf(filled_form())
+    content = pdf.application_form_pdf(filled_form())
+    assert pdf.application_form_pdf(filled_form()) == content
+    facts = read(content).metadata
+    assert facts is not None
+    assert {str(facts.creation_date)[:10], str(facts.modification_date)[:10]} == {"2020-09-28"}, "no clock is read"
 
 
 @pytest.mark.parametrize("level", sorted(LEVELS))
 @pytest.mark.parametrize(("number", "title"), [(7, "短"), (9999, "长" * 200), (10_000, HOSTILE)])
 def test_a_poster_is_one_page(level: str, number: int, title: str) -> None:
     poster = msgspec.structs.replace(POSTER, number=number, title=title, level=level, unit="单位" * 100)
-    assert len(read(pdf.poster_pdf(poster)).pages) == 1
+    pages = read(pdf.poster_pdf(poster)).pages
+    assert len(pages) == 1
+    heights = line_heights(pages[0])
+    assert heights == sorted(heights, reverse=True), "no text grows over the next"
+    assert heights[-1] > 40, "the address stays above the margin of 14 mm"
 
 
 @pytest.mark.parametrize(
