@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, JSONBody
+from litestar.response import Stream
 
 from services.shared.errors import Refusal
 from services.shared.staff import Role
@@ -114,12 +117,21 @@ async def post_forgetting_confirmation(
 
 
 @get("/rounds/{round_id:str}/ballots.csv", summary="Published ballots, where the rules publish them")
-async def get_ballots(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Response[bytes]:
+async def get_ballots(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Stream:
     frozen = find(context, round_id)
     if frozen.rules.publication.ballots != "ballots" or not frozen.published:
         raise Refusal(Reason.NOT_PUBLISHED, "The ballots of this round are not published.")
-    body = await ballots_csv(context.pool, frozen, context.bundle_secret)
-    return Response(body, media_type="text/csv; charset=utf-8")
+    blocks = ballots_csv(context.pool, frozen, context.bundle_secret)
+    # The first block before the answer begins: what fails until then is still an error.
+    first = await anext(blocks)
+    return Stream(_with(first, blocks), media_type="text/csv; charset=utf-8")
+
+
+async def _with(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for block in rest:
+            yield block
 
 
 staff_router = Router(

@@ -5,6 +5,7 @@ Each function is one statement or one short transaction; callers decide what an 
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 
 import asyncpg
@@ -80,11 +81,26 @@ async def sealed_tally(pool: Pool, round_number: int) -> tuple[bytes, datetime, 
     return None if row is None else (row["content"], row["sealed_at"], row["digest"])
 
 
-async def published_ballots(pool: Pool, round_number: int) -> list[asyncpg.Record]:
-    """choices, stratum and state (null: recorded) of every ballot of a round, for the published bundle."""
-    return await pool.fetch(
-        "SELECT b.ballot_id, b.choices, b.stratum, s.state FROM ballots AS b LEFT JOIN ballot_states AS s"
-        " USING (round_number, voter_key, ballot_id) WHERE b.round_number = $1",
+async def published_ballots(pool: Pool, round_number: int, rows_max: int) -> AsyncGenerator[list[asyncpg.Record]]:
+    """ballot_id, choices, stratum and state (null: recorded) of every ballot, for the published bundle; in portions."""
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        cursor = await connection.cursor(
+            "SELECT b.ballot_id, b.choices, b.stratum, s.state FROM ballots AS b LEFT JOIN ballot_states AS s"
+            " USING (round_number, voter_key, ballot_id) WHERE b.round_number = $1",
+            round_number,
+            timeout=600,
+        )
+        while portion := await cursor.fetch(rows_max, timeout=600):
+            yield portion
+
+
+async def published_strata(pool: Pool, round_number: int) -> dict[str, int]:
+    """Ballots that count by stratum; a stratum whose ballots were all excluded has 0."""
+    rows = await pool.fetch(
+        "SELECT b.stratum, count(*) FILTER (WHERE s.state IS DISTINCT FROM 'excluded') AS ballots"
+        " FROM ballots AS b LEFT JOIN ballot_states AS s USING (round_number, voter_key, ballot_id)"
+        " WHERE b.round_number = $1 GROUP BY 1",
         round_number,
         timeout=600,
     )
+    return {row["stratum"]: row["ballots"] for row in rows}
