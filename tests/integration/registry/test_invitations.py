@@ -194,8 +194,9 @@ async def test_nobody_changes_their_own_account_or_one_above_them(registry: Regi
         assert (refused.status_code, refused.json()["reason"]) == (403, "forbidden"), username
     for username, reason in (("platform", "built_in"), ("nobody", "unknown_staff")):
         assert (await registry.call("PATCH", f"/staff/{username}", json={"version": 1})).json()["reason"] == reason
-    for change in ({"unit": "nowhere"}, {"channel": "nowhere"}, {"roles": ["king"]}):
-        refused = await registry.call("PATCH", "/staff/wang", json={"version": 1, **change})
+    mistakes: list[dict[str, Any]] = [{"unit": "nowhere"}, {"channel": "nowhere"}, {"roles": ["king"]}]
+    for mistake in mistakes:
+        refused = await registry.call("PATCH", "/staff/wang", json={"version": 1, **mistake})
         assert refused.json()["reason"] == "bad_staff"
 
 
