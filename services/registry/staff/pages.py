@@ -11,6 +11,7 @@ from litestar.params import URLEncodedBody
 
 from services.registry.parts import parts
 from services.registry.staff import cookies
+from services.registry.staff.devices import device_of
 from services.registry.staff.sessions import StaffToken
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -19,6 +20,7 @@ from services.shared.pages import AnyRequest
 class SignInForm(msgspec.Struct, frozen=True):
     username: str = ""
     password: str = ""
+    totp: str = ""
     next: str = ""
 
 
@@ -42,11 +44,25 @@ async def sign_in_with_form(request: AnyRequest, data: URLEncodedBody[SignInForm
     own = parts(request)
     following = cookies.safe_next(data.next)
     try:
-        opened = await own.sessions.sign_in(data.username, data.password, own.address(request))
+        opened = await own.sessions.sign_in(
+            data.username, data.password, own.address(request),
+            totp=data.totp, device=device_of(request.headers.get("user-agent", "")),
+        )  # fmt: skip
     except Refusal as refusal:
         return _form(request, following, refusal=refusal, username=data.username[:200])
     session = cookies.session_cookie(opened.session, own.sessions.lifetime, own.settings.public_origin)
-    return _go_on(request, following or cookies.home_of(opened.account.roles), opened.token, session)
+    path = following or cookies.home_of(opened.account.roles)
+    if opened.token.recovery_codes:
+        return _show_codes(request, path, opened.token, session)
+    return _go_on(request, path, opened.token, session)
+
+
+def _show_codes(request: AnyRequest, path: str, token: StaffToken, session: Cookie) -> Response[Any]:
+    """The recovery codes of a factor that this sign-in confirmed: shown once, before going on."""
+    page = parts(request).pages.render(request, "recovery_codes.html", codes=token.recovery_codes, next=path)
+    page.headers["cache-control"] = "no-store"
+    page.cookies += [cookies.token_cookie(token.token, parts(request).settings.public_origin), session]
+    return page
 
 
 @get("/sign-in/renew")

@@ -55,6 +55,28 @@ async def test_the_first_code_enrols_and_from_then_on_a_code_is_needed(registry:
     assert (me["totp"], me["totp_needed"]) == (True, False)
 
 
+async def test_the_form_asks_for_the_code_and_shows_the_recovery_codes_once(registry: Registry) -> None:
+    await registry.add_staff("wang", "expert", password=PASSWORD)
+    registry.pass_time(31 - registry.parts.clock.timestamp() % 30)
+    body = {"username": "wang", "password": PASSWORD}
+    started = await registry.http.post(f"{PREFIX}/sessions/totp", json=body)
+    authenticator = pyotp.TOTP(started.json()["secret"])
+    page = await registry.http.get("/sign-in")
+    token = registry.http.cookies["csrf_registry"]
+    form = {**body, "_csrf_token": token, "next": "/expert"}
+    assert 'name="totp"' not in page.text
+    first = await registry.http.post("/sign-in", data={**form, "totp": _code(registry, authenticator)})
+    assert (first.status_code, first.text.count("<code")) == (200, 10)
+    assert 'href="/expert"' in first.text
+    assert {"px_session", "px_staff"} <= set(registry.http.cookies)
+    asked = await registry.http.post("/sign-in", data=form)
+    assert asked.status_code == 401
+    assert 'name="totp"' in asked.text
+    registry.pass_time(60)
+    again = await registry.http.post("/sign-in", data={**form, "totp": _code(registry, authenticator)})
+    assert (again.status_code, again.headers["location"]) == (303, "/expert")
+
+
 async def test_a_code_is_good_once_also_for_two_at_the_same_moment(registry: Registry) -> None:
     await registry.add_staff("wang", "expert", password=PASSWORD)
     authenticator, _ = await _enrol(registry)
