@@ -44,7 +44,7 @@ async def get_picture(request: AnyRequest, round_id: FromPath[str], candidate: F
     if found is None:
         raise Refusal(RegistryReason.UNKNOWN_PICTURE, "This candidate has no picture.")
     return Stream(
-        own.files.blocks(found.sha256),
+        await own.files.blocks(found.sha256),
         headers={
             "content-type": found.media_type,
             "content-length": str(found.bytes),

@@ -122,5 +122,6 @@ async def test_page_and_table_come_out_ready_to_stamp(registry: Registry) -> Non
     assert page.status_code == 200, page.text
     assert "楼院议事厅" in pypdf.PdfReader(io.BytesIO(page.content)).pages[0].extract_text()
     table = await registry.call("GET", f"/calls/{CALL}/channels/wuhua/summary.xlsx", "officer-wuhua")
-    values = {cell.value for row in load_workbook(io.BytesIO(table.content)).active.iter_rows() for cell in row}
+    [sheet] = load_workbook(io.BytesIO(table.content)).worksheets
+    values = {cell.value for row in sheet.iter_rows() for cell in row}
     assert "楼院议事厅" in values
