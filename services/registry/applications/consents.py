@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from services.registry.applications import access, consent_store, store
+from services.registry.applications import consent_store, store
 from services.registry.applications.content import read, trimmed
+from services.registry.applications.drafting import held, require_writable
 from services.registry.applications.records import Application
-from services.registry.applications.rules import require_editable
 from services.registry.applications.stages import Stage
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
@@ -56,9 +56,8 @@ async def ask(
     """A new link for one partner of the form; earlier open ones of the same partner are void."""
     token = secrets.token_urlsafe(32)
     async with transaction(pool) as connection:
-        found = access.require_sight(staff, await store.load(connection, identifier, lock=True), identifier)
-        access.require_change(staff, found)
-        require_editable(found, now)
+        found = await held(connection, identifier, staff)
+        await require_writable(connection, found, now)
         name = partner_name(found, credit_code)
         await consent_store.ask(
             connection, identifier, credit_code, name, hashed(token),

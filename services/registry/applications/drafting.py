@@ -18,7 +18,6 @@ from services.registry.applications.content import Content, WrongContent, broken
 from services.registry.applications.problems import Problem
 from services.registry.applications.records import Application, Version
 from services.registry.applications.rules import (
-    EDITABLE,
     WITHDRAWABLE,
     require_editable,
     require_stage,
@@ -29,6 +28,7 @@ from services.registry.applications.snapshot import canonical, snapshot, version
 from services.registry.applications.stages import Stage, move
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
+from services.registry.reviews import store as reviews
 from services.shared.errors import CommonReason, Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Role, Staff
@@ -131,7 +131,7 @@ async def save(
     """Autosave: (the new version, when). What came without a change raises nothing and logs nothing."""
     async with transaction(pool) as connection:
         found = await held(connection, identifier, staff)
-        require_editable(found, now)
+        await require_writable(connection, found, now)
         require_version(found, version)
         content = checked_content(found.content, given)
         changed = sorted(key for key, value in content.items() if found.content.get(key) != value)
@@ -152,6 +152,19 @@ async def held(connection: Connection, identifier: str, staff: Staff) -> Applica
     return found
 
 
+async def require_writable(connection: Connection, application: Application, now: datetime) -> None:
+    """As `require_editable`; a completion (补正) also has a day of its own, whose end the receive time decides too."""
+    require_editable(application, now)
+    if application.stage is Stage.COMPLETION:
+        asked = await reviews.waiting_completion(connection, application.application)
+        if asked is not None and now >= asked["closes_at"]:
+            raise Refusal(
+                RegistryReason.DEADLINE_PASSED,
+                f"The completion was due until {asked['closes_at'].isoformat()}.",
+                closed_at=asked["closes_at"],
+            )
+
+
 async def problems(connection: Connection | Pool, application: Application, now: datetime) -> list[Problem]:
     """What stands between the application and its submission."""
     consents = await consent_store.of(connection, application.application)
@@ -168,9 +181,7 @@ async def submit(pool: Pool, identifier: str, version: int | None, staff: Staff,
     """Hand the application in: an immutable version with its code. `now` is when the request came in."""
     async with transaction(pool) as connection:
         found = await held(connection, identifier, staff)
-        require_stage(found, *EDITABLE)
-        if found.stage is Stage.DRAFT:
-            require_window(found, now)
+        await require_writable(connection, found, now)
         require_version(found, version)
         unit = (await store.load_units(connection, "unit", [found.unit])).get(found.unit)
         require_lead(unit, found.unit)

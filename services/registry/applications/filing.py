@@ -8,9 +8,9 @@ from datetime import datetime
 from services.registry.applications import access, store
 from services.registry.applications.checking import PROOFS
 from services.registry.applications.consents import partner_name
-from services.registry.applications.drafting import held
+from services.registry.applications.drafting import held, require_writable
 from services.registry.applications.records import Application
-from services.registry.applications.rules import EDITABLE, SCANNABLE, require_editable, require_stage
+from services.registry.applications.rules import EDITABLE, SCANNABLE, require_stage
 from services.registry.attachments import Attachment, Purpose, Upload, attach
 from services.registry.attachments.contents import PICTURES, FileType
 from services.registry.documents.version_code import same_code
@@ -44,7 +44,7 @@ async def add(pool: Pool, identifier: str, upload: Upload, staff: Staff, now: da
             require_stage(found, *SCANNABLE)
             version_code = await _matching_code(connection, found, upload.fields.get("version_code", ""))
         else:
-            require_editable(found, now)
+            await require_writable(connection, found, now)
             code = _partner(found, purpose, upload.fields.get("partner", "").strip())
         if await store.count_files(connection, identifier) >= FILES_MAX:
             raise Refusal(RegistryReason.TOO_MANY_FILES, f"An application takes at most {FILES_MAX} files in all.")
@@ -100,7 +100,7 @@ async def remove(pool: Pool, identifier: str, attachment: str, staff: Staff, now
     """Take a file out of the form; what was handed in with it stays as it was."""
     async with transaction(pool) as connection:
         found = await held(connection, identifier, staff)
-        require_editable(found, now)
+        await require_writable(connection, found, now)
         if "\0" in attachment or not await store.remove_file(connection, identifier, attachment, staff.staff, now):
             raise Refusal(RegistryReason.UNKNOWN_ATTACHMENT, "There is no such file in this application.")
         await store.touch(connection, identifier, now)

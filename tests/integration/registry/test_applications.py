@@ -6,13 +6,16 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 
+from services.registry.applications import drafting
 from services.registry.applications.drafting import APPLICATIONS_MAX
 from services.registry.audit import INVARIANTS
+from services.shared.errors import Refusal
+from services.shared.staff import Staff
 from tests.integration.registry.application_steps import (
     announce,
     applicant_with_draft,
@@ -232,8 +235,34 @@ async def test_a_completion_is_edited_and_handed_in_after_the_deadline(registry:
     await registry.parts.pool.execute("UPDATE applications SET stage = 'completion'")
     body = {"version": done["version"], "content": {"title": "补正后的标题"}}
     assert (await registry.call("PUT", path, applicant, json=body)).status_code == 200
+    closes_at = await ask_completion(registry, draft["application"], due_in_s=600)
+    owner = Staff(applicant, applicant, "", frozenset({"applicant"}), draft["unit"], "")
+    for late in (
+        # The loop that ends completions looks at the clock too: here only the receive time is late.
+        drafting.save(registry.parts.pool, draft["application"], {"title": "x"}, 0, owner, closes_at),
+        drafting.submit(registry.parts.pool, draft["application"], None, owner, closes_at),
+    ):
+        with pytest.raises(Refusal, match="deadline_passed"):
+            await late
     again = await submitted(registry, applicant, draft["application"])
     assert (again["stage"], len(again["versions"])) == ("in_review", 2)
+
+
+async def ask_completion(registry: Registry, application: str, due_in_s: float) -> datetime:
+    """What the office's request leaves in the database (reviews have tests of their own); when it is due."""
+    now = registry.parts.clock.now()
+    closes_at = now + timedelta(seconds=due_in_s)
+    await registry.parts.pool.execute(
+        "INSERT INTO reviews (application, call, opened_at, started_on, working_days)"
+        " SELECT application, call, $2, $3, 5 FROM applications WHERE application = $1",
+        application, now, now.date(),
+    )  # fmt: skip
+    await registry.parts.pool.execute(
+        "INSERT INTO completions (application, text, requested_by, requested_at, requested_on, due_on, closes_at)"
+        " VALUES ($1, '请补材料', 'shen', $2, $3, $3, $4)",
+        application, now, now.date(), closes_at,
+    )  # fmt: skip
+    return closes_at
 
 
 async def test_a_withdrawal_of_what_was_handed_in_gives_its_reason_and_is_final(registry: Registry) -> None:
