@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.pingxuan-stamp
 PORT ?=
 
-.PHONY: help setup demo demo-reset up test lint format lock screenshots bench duplicates browser clean
+.PHONY: help setup demo demo-reset up test lint format lock screenshots bench registry-bench duplicates browser clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -55,6 +55,9 @@ screenshots: setup browser  ## Every page, 360×740 and 1280×800, into screensh
 
 bench: setup  ## Ballots per second and CPU per ballot; writes loadtests/results/
 	$(BIN)/python -m loadtests.bench
+
+registry-bench: setup  ## The registry's commonest calls at 5,000 applications, with their queries
+	$(BIN)/python -m loadtests.registry_calls
 
 duplicates: setup  ## A million duplicate attempts over four voting processes (minutes); writes loadtests/results/
 	$(BIN)/python -m loadtests.duplicates
