@@ -38,6 +38,12 @@ def _form(request: AnyRequest, following: str, *, refusal: Refusal | None = None
     )  # fmt: skip
 
 
+@get("/sign-in/invitation", sync_to_thread=False)
+def invitation_page(request: AnyRequest) -> Response[str]:
+    """Where an invitation's link leads; the token behind its # never comes here."""
+    return parts(request).pages.render(request, "invitation.html")
+
+
 @post("/sign-in")
 async def sign_in_with_form(request: AnyRequest, data: URLEncodedBody[SignInForm]) -> Response[Any]:
     """Check the form and go on to the page that was wanted, or to the role's own."""
@@ -104,4 +110,4 @@ def _redirect(path: str, set_cookies: list[Cookie]) -> Response[bytes]:
     return Response(b"", status_code=303, media_type=MediaType.TEXT, headers=headers, cookies=set_cookies)
 
 
-ROUTES = [sign_in_page, sign_in_with_form, renew_and_go_on, sign_out_with_form]
+ROUTES = [sign_in_page, invitation_page, sign_in_with_form, renew_and_go_on, sign_out_with_form]

@@ -178,6 +178,7 @@ WHO = {
     "GET /sign-in": "everybody",
     "POST /sign-in": "form",
     "POST /sign-in/out": "form",
+    "GET /sign-in/invitation": "everybody",
     "GET /sign-in/renew": "everybody",
     "POST /sign-out": "form",
 }

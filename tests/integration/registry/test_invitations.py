@@ -40,6 +40,15 @@ async def test_who_is_invited_chooses_the_password_and_signs_in(registry: Regist
     assert token not in stored + str(await registry.parts.pool.fetch("SELECT * FROM log_entries"))
 
 
+async def test_a_links_page_is_there_and_asks_no_browser_to_send_the_token(registry: Registry) -> None:
+    link = (await _invite(registry)).json()["link"]
+    page = await registry.http.get(link)
+    assert (page.status_code, "/static/invitation.js" in page.text) == (200, True)
+    assert link.partition("#")[2] not in str(page.request.url.raw_path)
+    english = await registry.http.get("/sign-in/invitation?lang=en")
+    assert "Accept the invitation" in english.text
+
+
 async def test_a_link_is_good_once_also_for_two_at_the_same_moment(registry: Registry) -> None:
     token = _token(await _invite(registry))
     answers = await asyncio.gather(*(_accept(registry, token, f"wang{k}") for k in range(3)))
