@@ -20,9 +20,10 @@ from loadtests.bench.measure import Bench
 from loadtests.bench.voters import VOTER_KEY_BYTES
 from services.shared.postgres import migrate
 from services.shared.redis_client import open_redis
-from services.voting.ledger import Entry, LedgerWriter
+from services.voting.entry import Entry
+from services.voting.ledger import LedgerWriter
 from services.voting.settings import Limits
-from services.voting.turnstile import Turnstile, Visitor
+from services.voting.turnstile import Turnstile
 
 BATCH = 64
 _MIGRATIONS = Path(services.voting.__file__).with_name("migrations")
@@ -55,8 +56,8 @@ async def postgres_batches(bench: Bench) -> dict[str, float]:
 
 def _entry(round_number: int) -> Entry:
     return Entry(
-        round_number=round_number, voter_key=os.urandom(VOTER_KEY_BYTES), period=0, reissue=0, ballot_id=uuid4(),
-        choices=_CHOICES, stratum="", route="sms", device=os.urandom(8), address=os.urandom(8),
+        round_number=round_number, tag="{bench-limit:0}", voter_key=os.urandom(VOTER_KEY_BYTES), period=0, reissue=0,
+        ballot_id=uuid4(), choices=_CHOICES, stratum="", route="sms", device=os.urandom(8), address=os.urandom(8),
         received_at=datetime.now(UTC),
     )  # fmt: skip
 
@@ -68,18 +69,13 @@ async def valkey_script(bench: Bench) -> dict[str, float]:
     turnstile = Turnstile(redis, Limits(20, 30, 60, 5), timeout_ms=10_000, open_ms=1000, workers=1)
 
     async def batch() -> None:
-        decisions = await turnstile.check([_visitor() for _ in range(BATCH)], [], int(time.time() * 1_000_000))
+        decisions = await turnstile.check([_entry(1) for _ in range(BATCH)], [], int(time.time() * 1_000_000))
         assert decisions.count(None) == BATCH
         assert turnstile.available
 
     async with redis:
         await batch()
         return await _repeat(bench, batch, "valkey")
-
-
-def _visitor() -> Visitor:
-    random = os.urandom(32).hex()
-    return Visitor("{bench-limit:0}", random[:32], "0:0", random[32:48], random[48:])
 
 
 async def _repeat(bench: Bench, batch: Callable[[], Awaitable[None]], server: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from services.cli.supervisor import Platform
 from services.shared.redis_client import open_redis
 from services.shared.settings import read_secret
 from services.voting.identity import RoundKeys
+from services.voting.turnstile import verified_key
 
 ROUND = PROJECT_FOLDER / "deploy" / "rounds" / "kunming-2021"
 OPEN_FOR_S = 12 * 3600
@@ -112,13 +114,14 @@ class Stage:
         finally:
             await connection.close()
 
-    async def note_verified(self, counts: Mapping[str, int]) -> None:
-        """Write the counters that sign-ins leave behind addresses."""
+    async def note_verified(self, counts: Mapping[bytes, int]) -> None:
+        """Write what sign-ins of today leave behind: how many were verified at each address, by its keyed hash."""
+        key = verified_key(self.facts.tag, int(time.time() * 1_000_000))
         client = open_redis(self.platform.operator_redis_url, timeout_s=10, connections_max=1, name="bench")
         async with client, client.pipeline(transaction=False) as pipe:
-            for key, count in counts.items():
-                pipe.incrby(key, count)
-                pipe.expire(key, VERIFIED_LIFETIME_S)
+            for address, count in counts.items():
+                pipe.hincrby(key, address, count)
+            pipe.expire(key, VERIFIED_LIFETIME_S)
             await pipe.execute()
 
     async def forget_limits(self) -> None:

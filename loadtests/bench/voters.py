@@ -21,8 +21,7 @@ from services.cli.people import VOTING, valid_choices
 from services.shared.address import bucket
 from services.shared.keys import derive
 from services.voting.devices import COOKIE, Devices
-from services.voting.identity import keyed
-from services.voting.turnstile import verified_key
+from services.voting.identity import address_key
 from services.voting.voter_token import VoterToken, VoterTokens
 
 TOKEN_LIFETIME_S = 6 * 3600
@@ -96,15 +95,14 @@ class Voters:
             for i, voter in enumerate(voters)
         ]
 
-    def verified(self, voters: Sequence[Voter]) -> dict[str, int]:
-        """Valkey keys and values as the sign-ins of these voters would have left them."""
+    def verified(self, voters: Sequence[Voter]) -> dict[bytes, int]:
+        """How many of these voters signed in at each address, by its keyed hash."""
         counts = Counter(bucket(voter.address) for voter in voters)
         return {key: count for text, count in counts.items() for key in self.verified_at(text, count)}
 
-    def verified_at(self, address: str, count: int) -> dict[str, int]:
+    def verified_at(self, address: str, count: int) -> dict[bytes, int]:
         """The same for one address."""
-        facts = self._facts
-        return {verified_key(facts.tag, keyed(facts.identity_key, "address", address, 8).hex()): count}
+        return {address_key(self._facts.identity_key, address): count}
 
 
 def _request(voter: Voter, random_id: bytes, choices: bytes) -> bytes:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import unicodedata
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Two letters at a time: a receipt is written for every ballot.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _READ = {letter: value for value, letter in enumerate(_ALPHABET)} | {"O": 0, "I": 1, "L": 1}
 
 
 def written(raw: bytes) -> str:
     """Letters and digits, 8 for every 5 bytes; the number is filled up with zeros at the left."""
-    number = int.from_bytes(raw, "big")
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(letters(len(raw)))))
+    number, count = int.from_bytes(raw, "big"), letters(len(raw))
+    pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(10 * ((count - 1) // 2), -1, -10)]
+    return "".join(pairs)[-count:]
 
 
 def read(text: str, size: int) -> bytes | None:

@@ -82,6 +82,8 @@ async def _work(factory: AppFactory, listener: socket.socket, settings: ServiceS
     # What was built at start lives for ever: freezing it keeps full collections short on the ballot path.
     gc.collect()
     gc.freeze()
+    # A ballot in flight is a few dozen objects that live for milliseconds: looking at them all the time finds nothing.
+    gc.set_threshold(20_000, 20, 50)
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -6,6 +6,7 @@ Nothing inside a service knows HTTP statuses except through the reasons of `erro
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 PROBLEM_TYPE = "application/problem+json"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+_PROCESS, _running = secrets.token_hex(4), itertools.count()
 # PostgreSQL is away or going away: the same request is worth repeating.
 _DATABASE_AWAY = (
     OSError,
@@ -188,6 +190,13 @@ class Edge:
 def request_identity(scope: Scope) -> str:
     """The caller's X-Request-ID where it is well-formed, else a new one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value.decode())
-    return secrets.token_hex(8)
+        if name == b"x-request-id":
+            return identity_of(value)
+    return identity_of(b"")
+
+
+def identity_of(given: bytes) -> str:
+    """The value of X-Request-ID where it is well-formed, else a new identity: this process and a running number."""
+    if given and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"{_PROCESS}{next(_running):08x}"

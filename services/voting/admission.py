@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -20,13 +21,15 @@ import msgspec
 
 from services.shared.errors import ReasonWord
 from services.voting import metrics
-from services.voting.ledger import Entry, LedgerWriter, Recorded
+from services.voting.entry import Entry
+from services.voting.ledger import LedgerWriter, Recorded
 from services.voting.reasons import Reason
-from services.voting.turnstile import Decision, Hint, Turnstile, Visitor, hint_key
+from services.voting.turnstile import Decision, Hint, Memory, Turnstile, person_of
 
 log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _UNKNOWN_OUTCOME = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
                     asyncpg.OperatorInterventionError, asyncpg.TransactionRollbackError,
                     asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError)  # fmt: skip
@@ -54,13 +57,12 @@ Outcome = Accepted | Refused
 
 
 class Ballot(msgspec.Struct):
-    """A request on its way: what goes into the ledger, what the turnstile looks at, and who waits.
+    """A request on its way, and who waits for it.
 
     `refusal` is what is answered when no earlier ballot with this id is found; the entry then only looks up.
     """
 
     entry: Entry
-    visitor: Visitor
     future: asyncio.Future[Outcome]
     refusal: Refused | None = None
 
@@ -72,6 +74,7 @@ _TURNED_AWAY = {
     Reason.CHALLENGE_REQUIRED: Refused(Reason.CHALLENGE_REQUIRED, "Solve the challenge and send the ballot again."),
     Reason.TOO_MANY_ATTEMPTS: Refused(Reason.TOO_MANY_ATTEMPTS, "Too many attempts with this sign-in.", 60),
 }
+_SLOW = Refused(Reason.OVERLOADED, "The ledger is slow; the same ballot may be sent again.", 3)
 _ALREADY = Refused(Reason.ALREADY_VOTED, "This person has already voted; one person has one ballot.")
 _REUSED = Refused(Reason.BALLOT_ID_REUSED, "This ballot id stands in the ledger with other choices.")
 
@@ -80,13 +83,16 @@ class Admission:
     """One per process; `submit` is all that a request ever touches."""
 
     def __init__(
-        self, turnstile: Turnstile, writers: Sequence[LedgerWriter], *, batch_max: int, queue_max: int, retries: int
-    ) -> None:
+        self, turnstile: Turnstile, writers: Sequence[LedgerWriter], *, batch_max: int, queue_max: int, retries: int,
+        wait_max_s: float,
+    ) -> None:  # fmt: skip
         self._turnstile, self._writers = turnstile, writers
         self._batch_max, self._queue_max, self._retries = batch_max, queue_max, retries
+        self._wait_max_s = wait_max_s
         self._queue: deque[Ballot] = deque()
+        self._waiting: deque[tuple[float, Ballot]] = deque()
         self._arrived = asyncio.Event()
-        self._remember: list[tuple[str, Hint]] = []
+        self._memories: list[Memory] = []
         self._lanes: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Admission:
@@ -110,8 +116,21 @@ class Admission:
     def submit(self, ballot: Ballot) -> asyncio.Future[Outcome]:
         """Leave a ballot; its future gets the outcome after the commit."""
         self._queue.append(ballot)
+        self._waiting.append((time.monotonic() + self._wait_max_s, ballot))
         self._arrived.set()
         return ballot.future
+
+    async def give_up_once(self) -> int:
+        """Step of a loop: answer those who wait too long; their ballots go on, and a repeat gets the receipt.
+
+        One sweep for all: a timer per ballot would cost a tenth of its CPU.
+        """
+        now, given_up = time.monotonic(), 0
+        while self._waiting and (self._waiting[0][1].future.done() or self._waiting[0][0] <= now):
+            _, ballot = self._waiting.popleft()
+            given_up += not ballot.future.done()
+            settle(ballot, _SLOW)
+        return given_up
 
     async def _lane(self, writer: LedgerWriter) -> None:
         while True:
@@ -141,9 +160,9 @@ class Admission:
     async def _ask_turnstile(self, ballots: list[Ballot]) -> None:
         if not ballots:
             return
-        remember, self._remember = self._remember, []
+        memories, self._memories = self._memories, []
         now_us = int(ballots[-1].entry.received_at.timestamp() * 1_000_000)
-        decisions = await self._turnstile.check([ballot.visitor for ballot in ballots], remember, now_us)
+        decisions = await self._turnstile.check([ballot.entry for ballot in ballots], memories, now_us)
         for ballot, decision in zip(ballots, decisions, strict=True):
             self._apply(ballot, decision)
 
@@ -158,7 +177,7 @@ class Admission:
         ballot.entry.lookup = True
 
     async def _write(self, writer: LedgerWriter, ballots: list[Ballot]) -> None:
-        distinct: dict[tuple[int, bytes, bytes], Ballot] = {}
+        distinct: dict[bytes, Ballot] = {}
         for ballot in ballots:
             first = distinct.setdefault(ballot.entry.key, ballot)
             if first.entry.lookup and not ballot.entry.lookup:
@@ -214,17 +233,17 @@ class Admission:
         # A ballot found by its id may belong to another day, or to before a reissue: a hint of it would refuse today's.
         entry = ballot.entry
         of_this_period = recorded.fresh or (entry.period == 0 and entry.reissue == 0)
-        if len(self._remember) < self._batch_max * 4 and ballot.refusal is None and of_this_period:
-            recorded_at_us = (recorded.recorded_at - _EPOCH) // timedelta(microseconds=1)
+        if len(self._memories) < self._batch_max * 4 and ballot.refusal is None and of_this_period:
+            recorded_at_us = (recorded.recorded_at - _EPOCH) // _MICROSECOND
             hint = Hint(
                 recorded.ballot_id.bytes, pack(recorded.choices), recorded.receipt, recorded_at_us, recorded.index
             )
-            self._remember.append((hint_key(ballot.visitor), hint))
+            self._memories.append(Memory(entry.tag, person_of(entry), hint))
 
 
 def pack(choices: Sequence[int]) -> bytes:
     """Sorted candidate numbers as two bytes each."""
-    return b"".join(number.to_bytes(2, "big") for number in choices)
+    return struct.pack(f">{len(choices)}H", *choices)
 
 
 def _precedence(refusal: Refused | None) -> Refused:

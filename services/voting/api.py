@@ -11,29 +11,30 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
+from prometheus_client import Counter
 
 from services.shared.address import Addresses, bucket
 from services.shared.clock import Clock
 from services.shared.errors import CommonReason, problem
-from services.shared.metrics import http_in_flight, refusals_total
-from services.shared.web import PROBLEM_TYPE, request_identity
+from services.shared.metrics import refusals_total
+from services.shared.web import PROBLEM_TYPE, identity_of
 from services.voting import metrics
 from services.voting.admission import Accepted, Admission, Ballot, Outcome, Refused
 from services.voting.challenges import Challenges
 from services.voting.devices import Devices
-from services.voting.identity import keyed
-from services.voting.ledger import Entry
+from services.voting.entry import Entry
+from services.voting.identity import address_key
 from services.voting.pulse import Pulse
 from services.voting.reasons import Reason
 from services.voting.receipts import receipt_text
 from services.voting.rounds import FrozenRound, RoundBook
-from services.voting.turnstile import Visitor
 from services.voting.voter_token import VoterToken, VoterTokens
 
 _PREFIX = "/api/voting/v1/rounds/"
@@ -49,12 +50,14 @@ _BROKEN = Refused(CommonReason.INTERNAL, "The ballot was not recorded; the same 
 _FULL = Refused(Reason.OVERLOADED, "Many people vote at this moment; send the same ballot again soon.", 2)
 _TOO_LARGE = Refused(CommonReason.BODY_TOO_LARGE, "A ballot is short; this body is longer than one can be.")
 _TOO_SLOW = Refused(Reason.BAD_BALLOT, "The ballot did not arrive in time; send it again.")
-_SLOW = Refused(Reason.OVERLOADED, "The ledger is slow; the same ballot may be sent again.", 3)
 _NO_TOKEN = Refused(Reason.BAD_TOKEN, "Sign in again with a new code; your choices are kept.")
 # A genuine token proves that its round exists: another worker, which made it, has heard of the round sooner.
 _BEHIND = Refused(Reason.OVERLOADED, "This round has only just begun here; send the same ballot again.", 1)
 _NO_ROUND = Refused(Reason.UNKNOWN_ROUND, "There is no such round.")
 _OTHER_ROUND = Refused(Reason.BAD_TOKEN, "This sign-in belongs to another round; sign in to this one.")
+
+
+_Fields = dict[bytes, bytes]
 
 
 class _Answer(msgspec.Struct):
@@ -90,14 +93,16 @@ class BallotRoute:
         self, rest: Callable[[Scope, Receive, Send], Any], *, rounds: RoundBook, tokens: VoterTokens,
         admission: Admission, challenges: Challenges, devices: Devices, addresses: Addresses, clock: Clock,
         pulse: Pulse, round_key: Callable[[str], bytes | None], body_max_bytes: int, body_timeout_s: float,
-        ballot_timeout_s: float,
     ) -> None:  # fmt: skip
         self._rest = rest
         self._rounds, self._tokens, self._admission = rounds, tokens, admission
         self._challenges, self._devices, self._addresses, self._clock = challenges, devices, addresses, clock
         self._pulse, self._round_key = pulse, round_key
         self._body_max_bytes, self._body_timeout_s = body_max_bytes, body_timeout_s
-        self._ballot_timeout_s = ballot_timeout_s
+        self._in_flight = 0
+        metrics.ballots_in_flight.set_function(lambda: self._in_flight)
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        self._too_slow: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
@@ -107,27 +112,40 @@ class BallotRoute:
                 return
         await self._rest(scope, receive, send)
 
+    async def end_slow_bodies_once(self) -> int:
+        """Step of a loop: a trickle of bytes must not hold a connection for ever. One sweep instead of a timer each."""
+        now, ended = time.monotonic(), 0
+        for task, deadline in list(self._reading.items()):
+            if deadline > now:
+                break
+            del self._reading[task]
+            self._too_slow.add(task)
+            task.cancel()
+            ended += 1
+        return ended
+
     async def _answer(self, scope: Any, receive: Receive, send: Send, round_id: str) -> None:
         started = time.perf_counter()
-        identity = request_identity(scope)
-        http_in_flight.inc()
+        fields = _fields(scope["headers"])
+        identity = identity_of(fields.get(b"x-request-id", b""))
+        self._in_flight += 1
         try:
-            answer = await self._decide(scope, receive, round_id, identity)
+            answer = await self._decide(scope, fields, receive, round_id, identity)
             headers = [
                 *answer.headers,
                 (b"x-request-id", identity.encode()),
-                (b"content-length", str(len(answer.body)).encode()),
+                (b"content-length", b"%d" % len(answer.body)),
             ]
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-            metrics.ballot_decisions_total.labels(answer.decision).inc()
+            _decided(answer.decision).inc()
             metrics.ballot_seconds.observe(time.perf_counter() - started)
         finally:
-            http_in_flight.dec()
+            self._in_flight -= 1
 
-    async def _decide(self, scope: Any, receive: Receive, round_id: str, identity: str) -> _Answer:
+    async def _decide(self, scope: Any, fields: _Fields, receive: Receive, round_id: str, identity: str) -> _Answer:
         try:
-            outcome = await self._outcome(scope, receive, round_id)
+            outcome = await self._outcome(scope, fields, receive, round_id)
         except Exception as error:
             log.exception("ballot failed", extra={"failure": type(error).__name__})
             outcome = _BROKEN
@@ -135,11 +153,11 @@ class BallotRoute:
             return _accepted(outcome)
         return self._refused(outcome, round_id, identity)
 
-    async def _outcome(self, scope: Any, receive: Receive, round_id: str) -> Outcome:
+    async def _outcome(self, scope: Any, fields: _Fields, receive: Receive, round_id: str) -> Outcome:
+        token = self._token(fields)
         if self._admission.full or not self._clock.trustworthy:
-            self._pulse.note(self._token(scope), well=False)
+            self._pulse.note(token, well=False)
             return _FULL
-        token = self._token(scope)
         if token is None:
             return _NO_TOKEN
         frozen = self._rounds.by_number(token.round_number)
@@ -148,19 +166,13 @@ class BallotRoute:
         if frozen.id != round_id:
             return _NO_ROUND if self._rounds.get(round_id) is None else _OTHER_ROUND
         received_at = self._clock.now()
-        ballot: Ballot | Refused | None = None
-        try:
-            # One timer for both waits: first for the whole body (a trickle of bytes must not hold a connection for
-            # ever), then for the ledger.
-            async with asyncio.timeout(self._body_timeout_s) as limit:
-                raw = await self._body(scope, receive)
-                ballot = _TOO_LARGE if raw is None else self._ballot(scope, frozen, token, raw, received_at)
-                if isinstance(ballot, Refused):
-                    return ballot
-                limit.reschedule(asyncio.get_running_loop().time() + self._ballot_timeout_s)
-                outcome = await self._admission.submit(ballot)
-        except TimeoutError:
-            outcome = _TOO_SLOW if ballot is None else _SLOW
+        raw = await self._body(fields, receive)
+        if isinstance(raw, Refused):
+            return raw
+        ballot = self._ballot(scope, fields, frozen, token, raw, received_at)
+        if isinstance(ballot, Refused):
+            return ballot
+        outcome = await self._admission.submit(ballot)
         self._pulse.note(token, well=isinstance(outcome, Accepted) or outcome.reason is not Reason.OVERLOADED)
         return outcome
 
@@ -181,28 +193,39 @@ class BallotRoute:
         document = problem(reason, refused.detail, retry_after_s=refused.retry_after_s, **extra)
         return _Answer(reason.status, msgspec.json.encode(document), headers, reason.value)
 
-    def _token(self, scope: Any) -> VoterToken | None:
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                if value[:7].lower() != b"bearer ":
-                    return None
-                return self._tokens.verify(value[7:].strip().decode("latin-1"), self._clock.timestamp())
-        return None
+    def _token(self, fields: _Fields) -> VoterToken | None:
+        value = fields.get(b"authorization", b"")
+        if value[:7].lower() != b"bearer ":
+            return None
+        return self._tokens.verify(value[7:].strip().decode("latin-1"), self._clock.timestamp())
 
-    async def _body(self, scope: Any, receive: Receive) -> bytes | None:
-        """The whole body, or None when it is too long."""
-        for name, value in scope["headers"]:
-            if name == b"content-length" and (len(value) > 9 or int(value) > self._body_max_bytes):
-                return None
-        body, more = b"", True
-        while more and len(body) <= self._body_max_bytes:
+    async def _body(self, fields: _Fields, receive: Receive) -> bytes | Refused:
+        """The whole body; a refusal when it is too long or comes too slowly."""
+        told = fields.get(b"content-length")
+        if told is not None and (len(told) > 9 or int(told) > self._body_max_bytes):
+            return _TOO_LARGE
+        task = asyncio.current_task()
+        assert task is not None
+        self._reading[task] = time.monotonic() + self._body_timeout_s
+        try:
             message: Any = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        return body if len(body) <= self._body_max_bytes else None
+            body, more = message.get("body", b""), message.get("more_body", False)
+            while more and len(body) <= self._body_max_bytes:
+                message = await receive()
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+        except asyncio.CancelledError:
+            if task not in self._too_slow:
+                raise
+            self._too_slow.discard(task)
+            task.uncancel()
+            return _TOO_SLOW
+        finally:
+            self._reading.pop(task, None)
+        return body if len(body) <= self._body_max_bytes else _TOO_LARGE
 
     def _ballot(
-        self, scope: Any, frozen: FrozenRound, token: VoterToken, raw: bytes, received_at: datetime
+        self, scope: Any, fields: _Fields, frozen: FrozenRound, token: VoterToken, raw: bytes, received_at: datetime
     ) -> Ballot | Refused:
         """The ballot as admission takes it. What breaks a rule still looks up an earlier ballot of the same id."""
         refusal: Refused | None = None
@@ -219,48 +242,47 @@ class BallotRoute:
                 # Without an id there is nothing to repeat; a closed window is told first all the same.
                 return refusal or Refused(Reason.BAD_BALLOT, f"The body is not a ballot: {error}")
             refusal = refusal or Refused(Reason.BAD_BALLOT, f"The body is not a ballot: {error}")
-        if refusal is None and (wrong := frozen.ballot_rule.problem(chosen)) is not None:
-            refusal = Refused(Reason.BAD_BALLOT, wrong)
-        numbers = tuple(sorted({frozen.numbers.get(candidate, 0) for candidate in chosen}))
-        entry = self._entry(scope, frozen, token, ballot_id, numbers, received_at)
-        entry.lookup = refusal is not None
-        visitor = self._visitor(frozen, token, entry, altcha)
-        return Ballot(entry, visitor, asyncio.get_running_loop().create_future(), refusal)
-
-    def _entry(
-        self, scope: Any, frozen: FrozenRound, token: VoterToken, ballot_id: UUID, numbers: tuple[int, ...],
-        received_at: datetime,
-    ) -> Entry:  # fmt: skip
+        checked = frozen.ballot_rule.check(chosen)
+        if isinstance(checked, str):
+            refusal = refusal or Refused(Reason.BAD_BALLOT, checked)
+            checked = tuple(sorted({frozen.numbers.get(candidate, 0) for candidate in chosen}))
         client = scope.get("client")
-        address = bucket(self._addresses.client(client[0] if client else "", scope["headers"]))
+        peer = client[0] if client else ""
+        address = bucket(self._addresses.forwarded(peer, fields.get(b"x-forwarded-for", b"")))
         key = self._round_key(frozen.id)
-        return Entry(
+        entry = Entry(
             round_number=frozen.number,
+            tag=frozen.tag,
             voter_key=token.voter_key,
             period=frozen.period(received_at),
             reissue=token.reissue,
             ballot_id=ballot_id,
-            choices=numbers,
+            choices=checked,
             stratum=token.stratum,
             route=token.route,
-            station=token.station,
-            device=self._devices.identify(scope["headers"]),
-            address=keyed(key, "address", address, 8) if key else None,
+            device=self._devices.identify(fields.get(b"cookie", b"")),
+            address=address_key(key, address) if key else None,
             received_at=received_at,
+            lookup=refusal is not None,
+            station=token.station,
+            challenge=(self._challenges.verify(altcha, frozen.id) or "") if altcha else "",
         )
+        return Ballot(entry, asyncio.get_running_loop().create_future(), refusal)
 
-    def _visitor(self, frozen: FrozenRound, token: VoterToken, entry: Entry, altcha: str) -> Visitor:
-        challenge = ""
-        if altcha:
-            challenge = self._challenges.verify(altcha, frozen.id) or ""
-        return Visitor(
-            tag=frozen.tag,
-            voter=token.voter_key.hex(),
-            period=f"{entry.period}:{token.reissue}",
-            device=entry.device.hex() if entry.device else "",
-            address=entry.address.hex() if entry.address else "unknown",
-            challenge=challenge,
-        )
+
+def _fields(headers: list[tuple[bytes, bytes]]) -> _Fields:
+    """Request headers by name; what came several times is joined, as HTTP allows for the two that we read."""
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        for name, separator in ((b"x-forwarded-for", b","), (b"cookie", b"; ")):
+            fields[name] = separator.join([value for given, value in headers if given == name])
+    return fields
+
+
+@cache
+def _decided(decision: str) -> Counter:
+    """The counter of one decision: finding it by its label costs as much as counting."""
+    return metrics.ballot_decisions_total.labels(decision)
 
 
 def _accepted(outcome: Accepted) -> _Answer:

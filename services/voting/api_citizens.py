@@ -61,15 +61,19 @@ def client_address(context: Context, request: AnyRequest) -> str:
     return bucket(context.addresses.client(peer, request.scope["headers"]))
 
 
+def _cookies(request: AnyRequest) -> bytes:
+    return request.headers.get("cookie", "").encode("latin-1")
+
+
 def code_source(context: Context, request: AnyRequest) -> str:
     """Whom pauses between codes concern: the device where it shows its cookie, else the address."""
-    device = context.devices.identify(request.scope["headers"])
+    device = context.devices.identify(_cookies(request))
     return f"device {device.hex()}" if device else f"address {client_address(context, request)}"
 
 
 def with_device(context: Context, request: AnyRequest) -> list[Cookie]:
     """The device cookie, where the phone has none yet."""
-    if context.devices.identify(request.scope["headers"]) is not None:
+    if context.devices.identify(_cookies(request)) is not None:
         return []
     secure = context.settings.public_origin.startswith("https:")
     value = context.devices.make()

@@ -109,8 +109,9 @@ def _admission(settings: VotingSettings, turnstile: Turnstile) -> Admission:
         LedgerWriter(settings.database_url, settings.ledger_timeout_s) for _ in range(settings.batches_in_flight_max)
     ]
     return Admission(
-        turnstile, writers, batch_max=settings.batch_max, queue_max=settings.queue_max, retries=settings.ledger_retries
-    )
+        turnstile, writers, batch_max=settings.batch_max, queue_max=settings.queue_max, retries=settings.ledger_retries,
+        wait_max_s=settings.ballot_timeout_s,
+    )  # fmt: skip
 
 
 def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
@@ -239,8 +240,11 @@ class Application:
             for loop in own:
                 # Before the first answer: nobody is told 404 or 503 because a worker has just started.
                 await loop.once()
+            ballots = self._ballot_route(context, admission)
+            own.append(Loop("give up slow ballots", admission.give_up_once, 0.5))
+            own.append(Loop("end slow bodies", ballots.end_slow_bodies_once, 0.5))
             await stack.enter_async_context(Loops(own))
-            self._ballots = self._ballot_route(context, admission)
+            self._ballots = ballots
             yield
             self._ballots = None
 
@@ -250,5 +254,5 @@ class Application:
             self._edge, rounds=context.rounds, tokens=context.tokens, admission=admission,
             challenges=context.challenges, devices=context.devices, addresses=context.addresses, clock=context.clock,
             pulse=context.pulse, round_key=context.keys.get, body_max_bytes=settings.ballot_body_max_bytes,
-            body_timeout_s=settings.body_timeout_s, ballot_timeout_s=settings.ballot_timeout_s,
+            body_timeout_s=settings.body_timeout_s,
         )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -27,30 +26,30 @@ class BallotRule(msgspec.Struct, frozen=True):
     channels_min: int
     candidates: Mapping[str, Choice]
 
-    def problem(self, choices: Sequence[str]) -> str | None:
-        """What is wrong with the choices, as a sentence that says what to do; None when nothing is."""
+    def check(self, choices: Sequence[str]) -> tuple[int, ...] | str:
+        """The candidates' numbers in order, or what is wrong, as a sentence that says what to do."""
         if len(set(choices)) != len(choices):
             return "A candidate is named twice; name each candidate once."
-        chosen: list[Choice] = []
-        for candidate in choices:
-            known = self.candidates.get(candidate)
-            if known is None:
-                return "A choice is not a candidate of this round; load the page again."
-            if known.withdrawn_at is not None:
-                return f"Candidate number {known.number} has been withdrawn; choose another."
-            chosen.append(known)
-        if len(chosen) < self.choices_min:
-            return f"Choose at least {self.choices_min} candidates; {len(chosen)} are chosen."
-        if len(chosen) > self.choices_max:
-            return f"Choose at most {self.choices_max} candidates; {len(chosen)} are chosen."
-        return self._spread(chosen)
+        try:
+            chosen = [self.candidates[candidate] for candidate in choices]
+        except KeyError:
+            return "A choice is not a candidate of this round; load the page again."
+        for choice in chosen:
+            if choice.withdrawn_at is not None:
+                return f"Candidate number {choice.number} has been withdrawn; choose another."
+        if not self.choices_min <= len(chosen) <= self.choices_max:
+            least = len(chosen) < self.choices_min
+            bound = f"at least {self.choices_min}" if least else f"at most {self.choices_max}"
+            return f"Choose {bound} candidates; {len(chosen)} are chosen."
+        return self._spread(chosen) or tuple(sorted([choice.number for choice in chosen]))
 
-    def _spread(self, chosen: Sequence[Choice]) -> str | None:
+    def _spread(self, chosen: Sequence[Choice]) -> str:
         if self.group_max:
-            group, count = Counter(choice.group for choice in chosen).most_common(1)[0]
-            if count > self.group_max:
-                return f"Choose at most {self.group_max} from one group; {count} are from {group}."
+            groups = [choice.group for choice in chosen]
+            fullest = max(groups, key=groups.count, default="")
+            if groups.count(fullest) > self.group_max:
+                return f"Choose at most {self.group_max} from one group; {groups.count(fullest)} are from {fullest}."
         channels = {choice.channel for choice in chosen}
         if len(channels) < self.channels_min:
             return f"Choose from at least {self.channels_min} channels; all are from {len(channels)}."
-        return None
+        return ""

@@ -15,7 +15,7 @@ from services.voting.codes import SignIn
 from services.voting.delivery.courier import Courier
 from services.voting.delivery.outbox import OutboxProvider
 from services.voting.devices import Devices
-from services.voting.identity import RoundKeys, keyed
+from services.voting.identity import RoundKeys, address_key
 from services.voting.identity.oidc import Oidc
 from services.voting.identity.wechat import Wechat
 from services.voting.pulse import Pulse
@@ -55,12 +55,12 @@ class Context:
     def address_key(self, frozen: FrozenRound, address: str) -> bytes | None:
         """The address as the ledger and the turnstile know it: keyed, so that it leads back to nobody."""
         key = self.keys.get(frozen.id)
-        return keyed(key, "address", address, 8) if key else None
+        return address_key(key, address) if key else None
 
     async def note_verified(self, frozen: FrozenRound, address: str) -> None:
         key = self.address_key(frozen, address)
         if key is not None:
-            await self.turnstile.note_verified(frozen.tag, key.hex())
+            await self.turnstile.note_verified(frozen.tag, key, int(self.clock.timestamp() * 1_000_000))
 
 
 ContextDependency = NamedDependency[Context]

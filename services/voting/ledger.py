@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -15,38 +16,19 @@ import asyncpg
 import msgspec
 
 from services.shared.postgres import Connection, Dedicated, Pool, connect
+from services.voting.entry import Entry
 
 RECEIPT_BYTES = 12
 _SALT_BYTES = 16
 _SHARD = b"\0"
+_NOTHING = bytes(8)
+_by_key = attrgetter("key")
 
 _RECORD = """
-SELECT place, fresh, ballot_id, choices, receipt, recorded_at, index FROM record_ballots(
-    $1::int[], $2::bytea[], $3::int[], $4::smallint[], $5::uuid[], $6::text[], $7::bytea[], $8::bytea[],
-    $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::timestamptz[], $14::boolean[], $15::int[])
+SELECT place, ballot_id, choices, receipts, recorded_at, indexes FROM record_ballots(
+    $1::bytea, $2::text, $3::bigint[], $4::int[],
+    $5::int[], $6::int[], $7::smallint[], $8::text[], $9::text[], $10::int[], $11::boolean[])
 """
-
-
-class Entry(msgspec.Struct):
-    """One ballot on its way into the ledger; `lookup` asks only for an earlier ballot with the same id."""
-
-    round_number: int
-    voter_key: bytes
-    period: int
-    reissue: int
-    ballot_id: UUID
-    choices: tuple[int, ...]
-    stratum: str
-    route: str
-    device: bytes | None
-    address: bytes | None
-    received_at: datetime
-    lookup: bool = False
-    station: int | None = None
-
-    @property
-    def key(self) -> tuple[int, bytes, bytes]:
-        return (self.round_number, self.voter_key, self.ballot_id.bytes)
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -74,41 +56,40 @@ class LedgerWriter:
         `entries` are distinct by key. Raises asyncpg.DataError for a row PostgreSQL refuses (nothing was written),
         and connection errors whose outcome is unknown: the same call may then simply be made again.
         """
-        order = sorted(range(len(entries)), key=lambda i: entries[i].key)
-        receipts, salts = _random_codes(len(entries))
-        rows = await self._run([entries[i] for i in order], receipts, salts)
+        batch = sorted(entries, key=_by_key)
+        receipts = _receipts(len(batch))
         # A fresh row is found again by the receipt it was given here: ballot ids are the phones' choice.
-        given = dict(zip(receipts, order, strict=True))
-        answers: list[Recorded | None] = [None] * len(entries)
-        for row in rows:
-            if row["fresh"]:
-                at = given[row["receipt"]]
-                answers[at] = _recorded(row, entries[at].choices)
-            else:
-                answers[order[row["place"] - 1]] = _recorded(row, tuple(row["choices"]))
-        return answers
+        given = dict(zip(receipts, batch, strict=True))
+        found: dict[bytes, Recorded] = {}
+        for place, ballot_id, choices, codes, recorded_at, indexes in await self._run(batch, receipts):
+            if place is not None:
+                found[batch[place - 1].key] = Recorded(ballot_id, tuple(choices), codes, recorded_at, indexes[0], False)
+                continue
+            for start, index in zip(range(0, len(codes), RECEIPT_BYTES), indexes, strict=True):
+                receipt = codes[start : start + RECEIPT_BYTES]
+                entry = given[receipt]
+                found[entry.key] = Recorded(entry.ballot_id, entry.choices, receipt, recorded_at, index, True)
+        return [found.get(entry.key) for entry in entries]
 
-    async def _run(self, entries: Sequence[Entry], receipts: list[bytes], salts: list[bytes]) -> list[asyncpg.Record]:
+    async def _run(self, batch: Sequence[Entry], receipts: Sequence[bytes]) -> list[asyncpg.Record]:
         statement = await self._prepared()
-        found: list[asyncpg.Record] = await statement.fetch(
-            [entry.round_number for entry in entries],
-            [entry.voter_key for entry in entries],
-            [entry.period for entry in entries],
-            [entry.reissue for entry in entries],
-            [entry.ballot_id for entry in entries],
-            ["{" + ",".join(map(str, entry.choices)) + "}" for entry in entries],
-            receipts,
-            salts,
-            [entry.stratum for entry in entries],
-            [entry.route for entry in entries],
-            [entry.device for entry in entries],
-            [entry.address for entry in entries],
-            [entry.received_at for entry in entries],
-            [entry.lookup for entry in entries],
-            [entry.station for entry in entries],
+        salts = os.urandom(_SALT_BYTES * len(batch))
+        packed: list[bytes] = []
+        for place, (entry, receipt) in enumerate(zip(batch, receipts, strict=True)):
+            salt = salts[place * _SALT_BYTES : (place + 1) * _SALT_BYTES]
+            packed += (entry.voter_key, entry.ballot_id.bytes, receipt, salt)
+            packed += (entry.device or _NOTHING, entry.address or _NOTHING)
+        kinds: dict[_Kind, int] = {}
+        kind_of = [kinds.setdefault(_kind(entry), len(kinds) + 1) for entry in batch]
+        rows: list[asyncpg.Record] = await statement.fetch(
+            b"".join(packed),
+            ";".join(["{" + ",".join(map(str, entry.choices)) + "}" for entry in batch]),
+            [round(entry.received_at.timestamp() * 1_000_000) for entry in batch],
+            kind_of,
+            *map(list, zip(*kinds, strict=True)),
             timeout=self._timeout_s,
         )
-        return found
+        return rows
 
     async def _prepared(self) -> Any:
         if self._connection is None or self._connection.is_closed():
@@ -126,16 +107,21 @@ class LedgerWriter:
             connection.terminate()
 
 
-def _random_codes(count: int) -> tuple[list[bytes], list[bytes]]:
-    """(receipts, salts) for `count` ballots, from one draw of the system's randomness."""
-    width = RECEIPT_BYTES - 1 + _SALT_BYTES
+def _receipts(count: int) -> list[bytes]:
+    """That many receipts, from one draw of the system's randomness."""
+    width = RECEIPT_BYTES - len(_SHARD)
     random = os.urandom(width * count)
-    parts = [random[i * width : (i + 1) * width] for i in range(count)]
-    return [_SHARD + part[: RECEIPT_BYTES - 1] for part in parts], [part[RECEIPT_BYTES - 1 :] for part in parts]
+    return [_SHARD + random[start : start + width] for start in range(0, width * count, width)]
 
 
-def _recorded(row: asyncpg.Record, choices: tuple[int, ...]) -> Recorded:
-    return Recorded(row["ballot_id"], choices, row["receipt"], row["recorded_at"], row["index"], row["fresh"])
+_Kind = tuple[int, int, int, str, str, int | None, bool]
+
+
+def _kind(entry: Entry) -> _Kind:
+    """The columns that most ballots of a batch share."""
+    return (
+        entry.round_number, entry.period, entry.reissue, entry.stratum, entry.route, entry.station, entry.lookup
+    )  # fmt: skip
 
 
 async def epoch(connection: Connection | Pool) -> bytes:

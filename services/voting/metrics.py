@@ -11,6 +11,7 @@ ballot_seconds = Histogram(
     "Time from a ballot's head to its answer.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
 )
+ballots_in_flight = Gauge("ballots_in_flight", "Ballot requests being answered now.")
 ballot_queue_length = Gauge("ballot_queue_length", "Ballots waiting for a batch.")
 batch_ballots = Histogram("batch_ballots", "Ballots in a batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
 ledger_seconds = Histogram(

@@ -55,6 +55,10 @@ class FrozenRound:
         self.groups: Mapping[str, str] = {card.candidate: self._group(card) for card in self.cards}
         self.ballot_rule = self._ballot_rule()
         self.orders = balanced_orders(len(self.cards))
+        # Hash tag of this round's keys in Valkey; the shard is 0 until a round needs several.
+        self.tag = f"{{{self.id}:0}}"
+        self.opens = self.rules.windows.voting.opens if self.rules.windows.voting else None
+        self.closes = self._closes()
         self._bodies: dict[int | None, tuple[bytes, str]] = {}
 
     @property
@@ -62,17 +66,7 @@ class FrozenRound:
         """Changes when the cached round is no longer true."""
         return (self.message.version, self.sealed_at, self.forgotten, len(self.extensions))
 
-    @property
-    def tag(self) -> str:
-        """Hash tag of this round's keys in Valkey; the shard is 0 until a round needs several."""
-        return f"{{{self.id}:0}}"
-
-    @property
-    def opens(self) -> datetime | None:
-        return self.rules.windows.voting.opens if self.rules.windows.voting else None
-
-    @property
-    def closes(self) -> datetime | None:
+    def _closes(self) -> datetime | None:
         """When voting ends: the rules' moment, later after an outage, or earlier where the round was closed by hand."""
         if self.rules.windows.voting is None:
             return None

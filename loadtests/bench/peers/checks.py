@@ -49,7 +49,8 @@ class Checks:
         """What is wrong with the ballot, as a sentence; None when nothing is."""
         if not self._opens <= datetime.now(UTC) < self._closes:
             return "Ballots are taken between the opening and the closing moment."
-        return self._rule.problem(choices)
+        checked = self._rule.check(choices)
+        return checked if isinstance(checked, str) else None
 
 
 def new_receipt() -> str:

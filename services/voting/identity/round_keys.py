@@ -7,6 +7,7 @@ backups. Destroying that file is the erasure: nothing derivable from the master 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import hmac
 import os
 from pathlib import Path
@@ -20,6 +21,14 @@ VOTER_KEY_BYTES = 16
 def keyed(key: bytes, label: str, value: str, length: int = VOTER_KEY_BYTES) -> bytes:
     """HMAC-SHA-256 of a labelled value, cut to `length` bytes."""
     return hmac.digest(key, f"{label}:{value}".encode(), "sha256")[:length]
+
+
+def address_key(key: bytes, address: str) -> bytes:
+    """An address as the ledger and the turnstile know it, 8 bytes, so that it leads back to nobody.
+
+    Keyed BLAKE2b (RFC 7693): it is made for every ballot, and costs a quarter of HMAC-SHA-256 for so few bytes.
+    """
+    return hashlib.blake2b(address.encode(), key=key, digest_size=8, person=b"address").digest()
 
 
 class RoundKeys:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from services.shared.postgres import Connection, Pool, open_pool, transaction
-from services.voting.ledger import Entry, LedgerWriter
+from services.voting.entry import Entry
+from services.voting.ledger import LedgerWriter
 from services.voting.rounds import apply_round
 from services.voting.tally import count_once
 from tests.support.databases import Databases
+from tests.support.entries import entry
 from tests.support.rounds import round_message, rules_text
 
 ROUND = 1
@@ -34,19 +35,16 @@ async def pool(ledger_url: str) -> AsyncIterator[Pool]:
 
 
 def ballot(*choices: int) -> Entry:
-    return Entry(
-        round_number=ROUND, voter_key=os.urandom(16), period=0, reissue=0, ballot_id=uuid4(), choices=choices,
-        stratum="", route="sms", device=None, address=None, received_at=datetime.now(UTC),
-    )  # fmt: skip
+    return entry(round_number=ROUND, choices=choices)
 
 
 async def insert(connection: Connection, *choices: int) -> None:
     """One ballot inside the caller's transaction, as a slow batch would write it."""
-    entry = ballot(*choices)
+    made = ballot(*choices)
     await connection.execute(
-        "SELECT record_ballots($1, $2, $3, $4::smallint[], $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        [ROUND], [entry.voter_key], [0], [0], [entry.ballot_id], ["{" + ",".join(map(str, choices)) + "}"],
-        [os.urandom(12)], [os.urandom(16)], [""], ["sms"], [None], [None], [entry.received_at], [False],
+        "INSERT INTO ballots (round_number, voter_key, period, reissue, ballot_id, choices, receipt, salt, stratum,"
+        " route, received_at, recorded_at) VALUES ($1, $2, 0, 0, $3, $4, $5, $6, '', 'sms', $7, clock_timestamp())",
+        ROUND, made.voter_key, made.ballot_id, choices, os.urandom(12), os.urandom(16), made.received_at,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -17,12 +16,14 @@ from services.cli.supervisor import PlatformServers
 from services.shared.postgres import transaction
 from services.shared.redis_client import open_redis
 from services.voting.admission import Accepted, Admission, Ballot, Outcome, Refused
-from services.voting.ledger import Entry, LedgerWriter, Recorded
+from services.voting.entry import Entry
+from services.voting.ledger import LedgerWriter, Recorded
 from services.voting.reasons import Reason
 from services.voting.rounds import apply_round
 from services.voting.settings import Limits
-from services.voting.turnstile import Turnstile, Visitor
+from services.voting.turnstile import Turnstile
 from tests.support.databases import Database, Databases
+from tests.support.entries import entry
 from tests.support.rounds import round_message, rules_text
 
 LIMITS = Limits(voter=1000, device=1000, address=100_000, verified=5)
@@ -56,24 +57,21 @@ async def ledger_database(databases: Databases) -> Database:
 @asynccontextmanager
 async def running(
     database: Database, redis_url: str, writers: Sequence[LedgerWriter] | None = None, *, queue_max: int = 1000,
-    batch_max: int = 64,
+    batch_max: int = 64, wait_max_s: float = 20.0,
 ) -> AsyncIterator[Admission]:  # fmt: skip
     redis = open_redis(redis_url, timeout_s=0.5, connections_max=8, name="test")
     turnstile = Turnstile(redis, LIMITS, timeout_ms=500, open_ms=300, workers=1)
     lanes = writers or [LedgerWriter(database.app_url, 5) for _ in range(2)]
-    async with Admission(turnstile, lanes, batch_max=batch_max, queue_max=queue_max, retries=3) as admission:
+    async with Admission(
+        turnstile, lanes, batch_max=batch_max, queue_max=queue_max, retries=3, wait_max_s=wait_max_s
+    ) as admission:
         yield admission
     await redis.aclose()
 
 
 def ballot(voter: bytes | None = None, ballot_id: UUID | None = None, choices: tuple[int, ...] = (1,)) -> Ballot:
-    voter_key = voter or secrets.token_bytes(16)
-    entry = Entry(
-        round_number=1, voter_key=voter_key, period=0, reissue=0, ballot_id=ballot_id or uuid4(), choices=choices,
-        stratum="", route="sms", device=None, address=None, received_at=datetime.now(UTC),
-    )  # fmt: skip
-    visitor = Visitor("{small:0}", voter_key.hex(), "0:0", "", secrets.token_hex(4))
-    return Ballot(entry, visitor, asyncio.get_running_loop().create_future())
+    made = entry(voter_key=voter or secrets.token_bytes(16), ballot_id=ballot_id or uuid4(), choices=choices)
+    return Ballot(made, asyncio.get_running_loop().create_future())
 
 
 async def rows(database: Database) -> list[asyncpg.Record]:
@@ -229,7 +227,12 @@ async def test_hints_of_another_epoch_count_for_nothing(
     turnstile = Turnstile(redis, LIMITS, timeout_ms=500, open_ms=300, workers=1)
     voter = secrets.token_bytes(16)
     async with Admission(
-        turnstile, [LedgerWriter(ledger_database.app_url, 5)], batch_max=8, queue_max=10, retries=0
+        turnstile,
+        [LedgerWriter(ledger_database.app_url, 5)],
+        batch_max=8,
+        queue_max=10,
+        retries=0,
+        wait_max_s=20,
     ) as admission:
         await admission.submit(ballot(voter))
         await admission.submit(ballot())  # carries the hint of the first
@@ -255,3 +258,32 @@ async def test_a_failing_ledger_answers_overloaded_and_the_same_ballot_may_come_
     async with running(ledger_database, redis_url) as admission:
         again = await admission.submit(ballot(each.entry.voter_key, each.entry.ballot_id))
     assert isinstance(again, Accepted)
+
+
+async def test_ballots_of_two_rounds_share_a_batch(ledger_database: Database, redis_url: str) -> None:
+    """Each round has its own keys in Valkey; one batch of the ledger takes both."""
+    pool = await asyncpg.create_pool(ledger_database.app_url, min_size=1, max_size=1)
+    async with transaction(pool) as connection:
+        await apply_round(connection, round_message(rules_text(round_id="other"), round_id="other"))
+    await pool.close()
+    voter = secrets.token_bytes(16)
+    both = [entry(voter_key=voter), entry(voter_key=voter, round_number=2, tag="{other:0}", choices=(2,))]
+    async with running(ledger_database, redis_url) as admission:
+        for _ in range(2):
+            ballots = [Ballot(each, asyncio.get_running_loop().create_future()) for each in both]
+            outcomes = await asyncio.gather(*(admission.submit(each) for each in ballots))
+            assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert [tuple(row["choices"]) for row in await rows(ledger_database)] in ([(1,), (2,)], [(2,), (1,)])
+
+
+async def test_voters_verified_yesterday_count_for_their_address(redis_url: str, operator_redis: Redis) -> None:
+    redis = open_redis(redis_url, timeout_s=5, connections_max=2, name="test")
+    limits = Limits(voter=1000, device=1000, address=1, verified=1)
+    turnstile = Turnstile(redis, limits, timeout_ms=5000, open_ms=300, workers=1)
+    day_us, today_us = 86_400_000_000, 20_000 * 86_400_000_000
+    address = secrets.token_bytes(8)
+    for days_ago in (0, 1, 2):
+        await turnstile.note_verified("{small:0}", address, today_us - days_ago * day_us)
+    decisions = await turnstile.check([entry(address=address) for _ in range(4)], [], today_us + 5)
+    assert decisions == [None, None, None, Reason.CHALLENGE_REQUIRED]
+    await redis.aclose()

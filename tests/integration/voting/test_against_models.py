@@ -15,11 +15,13 @@ from redis.asyncio import Redis
 from services.cli.supervisor import PlatformServers
 from services.shared.redis_client import open_redis
 from services.voting.admission import Accepted, Outcome, Refused
+from services.voting.entry import Entry
 from services.voting.reasons import Reason
 from services.voting.settings import Limits
-from services.voting.turnstile import Hint, Turnstile, Visitor, hint_key
+from services.voting.turnstile import Hint, Memory, Turnstile, person_of
 from tests.integration.voting.test_admission import ballot, ledger_database, redis_url, rows, running
 from tests.support.databases import Database
+from tests.support.entries import entry
 
 __all__ = ["ledger_database", "redis_url"]
 
@@ -116,30 +118,35 @@ class TurnstileModel:
     """What turnstile.lua should say, one visitor after the other."""
 
     def __init__(self) -> None:
-        self.allowances: dict[str, Allowance] = {}
-        self.hints: dict[str, Hint] = {}
-        self.verified: dict[str, int] = {}
+        self.allowances: dict[bytes, Allowance] = {}
+        self.hints: dict[bytes, Hint] = {}
+        self.verified: dict[bytes, int] = {}
         self.solved: set[str] = set()
 
-    def _spend(self, key: str, limit: int, now_us: int) -> bool:
+    def _spend(self, key: bytes, limit: int, now_us: int) -> bool:
         return self.allowances.setdefault(key, Allowance(limit)).spend(now_us, limit)
 
-    def decide(self, visitor: Visitor, now_us: int) -> Hint | Reason | None:
-        if (hint := self.hints.get(hint_key(visitor))) is not None:
+    def decide(self, visitor: Entry, now_us: int) -> Hint | Reason | None:
+        if (hint := self.hints.get(person_of(visitor))) is not None:
             return hint
         solved = bool(visitor.challenge) and visitor.challenge not in self.solved
         if solved:
             self.solved.add(visitor.challenge)
-        calm = self._spend("d" + visitor.device, LIMITS.device, now_us) if visitor.device else True
+        assert visitor.address is not None
+        calm = self._spend(b"d" + visitor.device, LIMITS.device, now_us) if visitor.device else True
         allowed = LIMITS.address + LIMITS.verified * self.verified.get(visitor.address, 0)
-        calm = self._spend("a" + visitor.address, allowed, now_us) and calm
+        calm = self._spend(b"a" + visitor.address, allowed, now_us) and calm
         if not calm and not solved:
             return Reason.CHALLENGE_REQUIRED
-        return None if self._spend("v" + visitor.voter, LIMITS.voter, now_us) else Reason.TOO_MANY_ATTEMPTS
+        return None if self._spend(b"v" + visitor.voter_key, LIMITS.voter, now_us) else Reason.TOO_MANY_ATTEMPTS
+
+
+def _person(voter: int) -> bytes:
+    return person_of(entry(voter_key=bytes([voter] * 16)))
 
 
 VISITS = st.tuples(
-    st.integers(0, 2), st.sampled_from(["", "d1", "d2"]), st.sampled_from(["a1", "a2"]),
+    st.integers(0, 2), st.sampled_from([None, b"device 1", b"device 2"]), st.sampled_from([b"addres 1", b"addres 2"]),
     st.sampled_from(["", "", "s1", "s2", "s3"]),
 )  # fmt: skip
 DAYS = st.lists(
@@ -147,7 +154,7 @@ DAYS = st.lists(
         st.integers(0, 40_000_000),  # µs since the batch before
         st.lists(VISITS, min_size=1, max_size=6),
         st.lists(st.integers(0, 2), max_size=1),  # whom the next batch remembers as recorded
-        st.lists(st.sampled_from(["a1", "a2"]), max_size=2),  # people verified meanwhile
+        st.lists(st.sampled_from([b"addres 1", b"addres 2"]), max_size=2),  # people verified meanwhile
     ),
     min_size=1,
     max_size=8,
@@ -166,14 +173,14 @@ async def test_the_turnstile_agrees_with_its_model(
         for elapsed_us, visits, remembered, verified in day:
             now_us += elapsed_us
             for address in verified:
-                await turnstile.note_verified(tag, address)
+                await turnstile.note_verified(tag, address, now_us)
                 model.verified[address] = model.verified.get(address, 0) + 1
-            visitors = [Visitor(tag, f"v{voter}", "0:0", *rest) for voter, *rest in visits]
-            hints = [
-                (hint_key(Visitor(tag, f"v{voter}", "0:0", "", "")), Hint(b"b" * 16, b"\0\1", b"r" * 12, 7, voter))
-                for voter in remembered
+            visitors = [
+                entry(tag=tag, voter_key=bytes([voter] * 16), device=device, address=address, challenge=challenge)
+                for voter, device, address, challenge in visits
             ]
-            model.hints.update(hints)
+            hints = [Memory(tag, _person(voter), Hint(b"b" * 16, b"\0\1", b"r" * 12, 7, voter)) for voter in remembered]
+            model.hints.update({memory.person: memory.hint for memory in hints})
             expected = [model.decide(visitor, now_us) for visitor in visitors]
             assert await turnstile.check(visitors, hints, now_us) == expected
 

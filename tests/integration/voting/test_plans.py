@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -15,11 +13,12 @@ from services.cli.supervisor import PlatformServers
 from services.shared.postgres import Connection, transaction
 from services.voting import codes_store, ledger
 from services.voting.codes_store import Asker
-from services.voting.ledger import Entry, LedgerWriter
+from services.voting.ledger import LedgerWriter
 from services.voting.rounds import apply_round
 from services.voting.tally import count_once
 from tests.integration.voting.plans import Plans, explained, plain
 from tests.support.databases import Database, Databases
+from tests.support.entries import entry
 from tests.support.rounds import round_message, rules_text
 
 BALLOTS = 20_000
@@ -52,13 +51,6 @@ async def plans(filled: Database) -> AsyncIterator[Plans]:
         yield found
 
 
-def entry(voter_key: bytes) -> Entry:
-    return Entry(
-        round_number=1, voter_key=voter_key, period=0, reissue=0, ballot_id=uuid4(), choices=(1,), stratum="",
-        route="sms", device=None, address=None, received_at=datetime.now(UTC),
-    )  # fmt: skip
-
-
 async def known_voter(connection: Connection) -> bytes:
     found: bytes = await connection.fetchval("SELECT voter_key FROM ballots LIMIT 1")
     return found
@@ -69,9 +61,9 @@ async def test_recording_a_batch_reads_no_table_from_end_to_end(plans: Plans, fi
     writer = LedgerWriter(filled.app_url, 10)
     writer._connection = plans.connection
     writer._statement = await plans.connection.prepare(ledger._RECORD)
-    conflict = entry(await known_voter(plans.connection))
+    conflict = entry(voter_key=await known_voter(plans.connection))
     plans.texts.clear()
-    fresh, known = await writer.record([entry(os.urandom(16)), conflict])
+    fresh, known = await writer.record([entry(voter_key=os.urandom(16)), conflict])
     assert fresh is not None
     assert fresh.fresh
     assert known is not None

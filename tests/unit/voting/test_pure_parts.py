@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from services.voting.ballot import BallotRule, Choice
 from services.voting.challenges import Challenges
 from services.voting.devices import COOKIE, Devices
+from services.voting.entry import Entry
 from services.voting.orders import ORDERS, balanced_orders
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt, receipt_text
 from services.voting.settings import Limits
-from services.voting.turnstile import LocalLimits, Visitor
+from services.voting.turnstile import LocalLimits
 from services.voting.voter_token import VoterToken, VoterTokens
+from tests.support.entries import entry
 
 TOKEN = VoterToken(7, b"v" * 16, 0, "sms", "五华区", 2_000_000_000)
 
@@ -106,18 +108,21 @@ RULE = BallotRule(
     ],
 )
 def test_the_ballot_rule_says_what_is_wrong(choices: list[str], part: str) -> None:
-    assert part in (RULE.problem(choices) or "")
+    problem = RULE.check(choices)
+    assert isinstance(problem, str)
+    assert part in problem
 
 
 def test_a_ballot_within_the_rule_has_no_problem() -> None:
-    assert RULE.problem(["c1", "c2", "c3", "c4"]) is None
+    assert RULE.check(["c4", "c1", "c3", "c2"]) == (1, 2, 3, 4)
 
 
 def test_a_device_cookie_is_known_again_and_a_forged_one_is_not() -> None:
     devices = Devices(b"d" * 32)
     cookie = devices.make()
-    headers = [(b"cookie", f"lang=zh; {COOKIE}={cookie}".encode())]
-    assert devices.identify(headers) == devices.read(cookie) is not None
+    assert devices.identify(f"lang=zh; {COOKIE}={cookie}; other=1".encode()) == devices.read(cookie) is not None
+    assert devices.identify(f"not_{COOKIE}={cookie}".encode()) is None
+    assert devices.identify(b"") is None
     assert Devices(b"e" * 32).read(cookie) is None
     assert devices.read("…") is None
 
@@ -137,8 +142,8 @@ def test_any_text_as_solution_is_none(text: str) -> None:
     assert Challenges(b"s" * 32, cost=1, tries_max=4, lifetime_s=60).verify(text, "r") is None
 
 
-def _visitor(voter: str = "v", device: str = "", address: str = "a", challenge: str = "") -> Visitor:
-    return Visitor("{r:0}", voter, "0:0", device, address, challenge)
+def _visitor(voter: str = "v", challenge: str = "") -> Entry:
+    return entry(voter_key=voter.encode().rjust(16), address=b"address1", challenge=challenge)
 
 
 def test_local_limits_stop_one_person_and_not_an_address_that_solves() -> None:
