@@ -6,15 +6,6 @@ from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_K
 
 OUTCOMES = {"selected": "入选", "reserve": "备选", "": ""}
 LINKS = {"experts": "专家得分", "votes": "票数", "lots": "抽签"}
-EVENTS = {
-    "frozen": "规则冻结",
-    "lots_revealed": "公布抽签种子",
-    "extension": "投票延长",
-    "withdrawal": "项目退出",
-    "closed": "提前结束",
-    "published": "公布结果",
-    "numbers_drawn": "抽签定号",
-}
 
 # Keys of an application as the registry tells it, in the order in which they are read.
 APPLICATION = {

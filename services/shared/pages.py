@@ -24,6 +24,7 @@ from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
 from services.shared.errors import CommonReason, ReasonWord, Refusal
+from services.shared.vocabulary import EVENTS
 from services.shared.web import STATIC
 
 SHARED = Path(__file__).parent
@@ -73,6 +74,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals["static"] = static_url
+        self._environment.globals["event_name"] = event_name
         self._environment.filters["when"] = when
 
     def translate(self, request: AnyRequest) -> Callable[[str], str]:
@@ -128,6 +130,11 @@ def csrf_token(request: AnyRequest, service: str) -> str:
 
     known = ScopeState.from_scope(request.scope).csrf_token
     return known if isinstance(known, str) else request.cookies.get(f"csrf_{service}", "")
+
+
+def event_name(event: str) -> str:
+    """A public event's Chinese name, which the page translates; a word that is not known here stands as it is."""
+    return EVENTS.get(event, event)
 
 
 def when(moment: datetime | None, timezone: str = "Asia/Shanghai", form: str = "%Y-%m-%d %H:%M") -> str:

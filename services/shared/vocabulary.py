@@ -1,4 +1,4 @@
-"""The closed vocabularies of candidates and applications, with the words that pages show: facts, not rules."""
+"""The closed vocabularies of candidates, applications and public events, with the words pages show: facts, not rules."""
 
 LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
 CATEGORIES = {
@@ -25,4 +25,17 @@ SECTIONS = {
     "work_plan": "工作计划",
     "innovation_analysis": "创新性分析",
     "contingencies": "突发情况预测及应对机制",
+}
+# What happens to a round in public: its timeline on every service's pages, and `events.csv` of the bundle.
+EVENTS = {
+    "frozen": "规则冻结",
+    "numbers_drawn": "抽签编号",
+    "extension": "投票延长",
+    "withdrawal": "项目退出",
+    "closed": "提前截止",
+    "lots_revealed": "公开抽签种子",
+    "published": "公布名单",
+    "list_changed": "调整名单",
+    "list_confirmed": "确定名单",
+    "list_retracted": "撤回公示",
 }
