@@ -1,4 +1,4 @@
-"""The closed vocabularies of candidates, applications and public events, with the words pages show: facts, not rules."""
+"""The closed vocabularies of candidates, applications and public events, with the words that pages show."""
 
 LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
 CATEGORIES = {
