@@ -17,7 +17,7 @@ SCORING_RANKINGS = "scoring.rankings"
 
 
 class CandidateCard(msgspec.Struct, frozen=True):
-    """What the public sees of a candidate; `number` was drawn by lot."""
+    """What the public sees of a candidate; `number` was drawn by lot, `image_text` is read instead of the image."""
 
     candidate: str
     number: int
@@ -28,6 +28,7 @@ class CandidateCard(msgspec.Struct, frozen=True):
     level: str
     summary: str = ""
     image: str = ""
+    image_text: str = ""
     channel_title: str = ""
     withdrawn_at: datetime | None = None
 

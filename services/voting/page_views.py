@@ -142,6 +142,7 @@ def card_view(frozen: FrozenRound, card: CandidateCard, translate: Translate) ->
         "category_title": translate(CATEGORIES[card.category]) if card.category in CATEGORIES else card.category,
         "summary": card.summary,
         "image": card.image,
+        "image_text": card.image_text,
         "group": frozen.groups[card.candidate],
         "withdrawn_at": card.withdrawn_at,
     }

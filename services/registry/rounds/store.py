@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from services.registry.rounds.files import SECRET_FILES, Draft
-from services.registry.rounds.views import Picture, Round, RoundLine
+from services.registry.rounds.views import Round, RoundLine
 from services.shared import outbox
 from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, RoundEvent
 from services.shared.postgres import Connection, Pool
@@ -167,7 +167,6 @@ async def load_round(connection: Connection | Pool, round_id: str) -> Round | No
     fields["criteria"] = msgspec.convert(row["criteria"], list[CriterionText])
     fields["events"] = [RoundEvent(each["at"], each["event"], each["detail"]) for each in events]
     fields["candidates"] = await _cards(connection, round_id)
-    fields["pictures"] = await _pictures(connection, round_id)
     return Round(**fields)
 
 
@@ -175,7 +174,7 @@ async def _cards(connection: Connection | Pool, round_id: str) -> list[Candidate
     rows = await connection.fetch(
         "SELECT c.candidate, c.number, c.title, c.unit, c.channel, c.category, c.level, c.summary,"
         " coalesce(c.withdrawn_at, w.withdrawn_at) AS withdrawn_at, coalesce(h.name, '') AS channel_title,"
-        " p.sha256 AS picture"
+        " p.sha256 AS picture, coalesce(p.text, '') AS image_text"
         " FROM candidates c LEFT JOIN round_channels h ON h.round = c.round AND h.channel = c.channel"
         " LEFT JOIN candidate_withdrawals w ON w.round = c.round AND w.candidate = c.candidate"
         " LEFT JOIN candidate_pictures p ON p.round = c.round AND p.candidate = c.candidate"
@@ -194,16 +193,6 @@ def _card(round_id: str, row: Any) -> CandidateCard:
 def picture_address(round_id: str, candidate: str, sha256: bytes) -> str:
     """Where a candidate's picture is fetched; it names the content, so that it may be cached for ever."""
     return f"{_ROUNDS}/{quote(round_id)}/pictures/{quote(candidate, safe='')}?v={sha256.hex()[:12]}"
-
-
-async def _pictures(connection: Connection | Pool, round_id: str) -> list[Picture]:
-    rows = await connection.fetch(
-        "SELECT candidate, sha256, text FROM candidate_pictures WHERE round = $1 ORDER BY candidate", round_id
-    )
-    return [
-        Picture(row["candidate"], picture_address(round_id, row["candidate"], row["sha256"]), row["text"])
-        for row in rows
-    ]
 
 
 async def all_rounds(pool: Pool) -> list[RoundLine]:

@@ -29,14 +29,6 @@ def phase_of(opens_at: datetime | None, ends_at: datetime | None, list_version: 
     return Phase.OPEN if now < ends_at else Phase.CLOSED
 
 
-class Picture(msgspec.Struct, frozen=True):
-    """A candidate's picture: where it is fetched, and the text read to those who do not see it."""
-
-    candidate: str
-    address: str
-    text: str
-
-
 class Round(msgspec.Struct, frozen=True):
     """A frozen round with its present state; `lots_seed` is empty until it was revealed."""
 
@@ -58,7 +50,6 @@ class Round(msgspec.Struct, frozen=True):
     candidates: list[CandidateCard]
     criteria: list[CriterionText]
     experts: list[str]
-    pictures: list[Picture]
     events: list[RoundEvent]
     lots_seed: str
     list_version: int
@@ -146,5 +137,4 @@ def public_facts(round_: Round, now: datetime) -> dict[str, Any]:
         "ranking_version": round_.ranking_version,
         "events": round_.events,
         "candidates": round_.candidates,
-        "pictures": round_.pictures,
     }

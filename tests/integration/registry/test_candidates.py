@@ -94,10 +94,11 @@ async def test_a_picture_is_frozen_with_the_card_and_public(registry: Registry) 
     await wait_until(opened, 10, "the review is open")
     await decided(registry, application)
     facts = (await freeze(registry)).json()
-    [picture] = facts["pictures"]
-    assert (picture["candidate"], picture["text"]) == (application, "居民围坐议事")
-    assert facts["candidates"][0]["image"] == picture["address"]
-    shown = await registry.http.get(picture["address"])
+    [card] = facts["candidates"]
+    assert (card["candidate"], card["image_text"]) == (application, "居民围坐议事")
+    told = [each for each in await registry.sent(REGISTRY_ROUNDS, 1) if isinstance(each, RoundMessage)]
+    assert (told[-1].candidates[0].image, told[-1].candidates[0].image_text) == (card["image"], "居民围坐议事")
+    shown = await registry.http.get(card["image"])
     assert (shown.status_code, shown.content) == (200, PNG)
     assert (shown.headers["content-type"], shown.headers["x-content-type-options"]) == ("image/png", "nosniff")
     assert (await registry.call("GET", f"/rounds/{CALL}/pictures/none", "")).status_code == 404
