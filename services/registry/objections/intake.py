@@ -8,13 +8,13 @@ refused, for a whole district office may stand behind it.
 
 import hmac
 import secrets
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from services.registry.challenges import LEVEL_MAX, Challenges
 from services.registry.lists import store as lists
 from services.registry.log.record import record
 from services.registry.objections import rules, store
@@ -30,12 +30,10 @@ from services.shared.clock import Clock
 from services.shared.errors import Refusal
 from services.shared.keys import derive, seal, unseal
 from services.shared.postgres import Connection, Pool, transaction
-from services.shared.proof_of_work import ProofOfWork
 
 KIND = "objection"
 RECEIPT_BYTES = 12
-# As for voters' codes: about a second on an old phone; each level doubles it.
-_COST, _TRIES_MAX, _LIFETIME_S, _LEVEL_MAX = 1000, 400, 1800, 5
+CHALLENGE_LIFETIME_S = 1800
 
 
 class Intake:
@@ -43,16 +41,14 @@ class Intake:
 
     def __init__(self, pool: Pool, clock: Clock, settings: RegistrySettings, secret: bytes) -> None:
         self._pool, self._clock, self._settings = pool, clock, settings
-        self._work = ProofOfWork(
-            derive(secret, "objection-work"), cost=_COST, tries_max=_TRIES_MAX, lifetime_s=_LIFETIME_S
-        )
+        self._challenges = Challenges(secret, "objection", lifetime_s=CHALLENGE_LIFETIME_S)
         self._person_key = derive(secret, "objection-persons")
         self._address_key = derive(secret, "objection-addresses")
 
     async def challenge(self, round_id: str, address: str) -> dict[str, Any]:
         """Work for one objection, more of it where many came from the address within the hour."""
         await _round(self._pool, round_id)
-        return self._work.make(round_id, await self._level(self._pool, address))
+        return self._challenges.make(round_id, await self._level(self._pool, address))
 
     async def file(self, round_id: str, filing: Filing, address: str) -> str:
         """Take an objection and return its receipt.
@@ -115,27 +111,22 @@ class Intake:
 
     async def _level(self, connection: Connection | Pool, address: str) -> int:
         known = await store.tries(connection, self._keyed(address), self._clock.now())
-        return min(known // self._settings.objections_free, _LEVEL_MAX)
+        return min(known // self._settings.objections_free, LEVEL_MAX)
 
     async def _require_work(
         self, connection: Connection, round_id: str, solution: str, address: str, now: datetime
     ) -> None:
         level = await self._level(connection, address)
-        solved = self._work.check(solution, round_id) if solution else None
-        if solved is None or solved.level < level:
-            reason = (
-                RegistryReason.CHALLENGE_FAILED if solution and solved is None else RegistryReason.CHALLENGE_REQUIRED
-            )
-            raise Refusal(
-                reason, "Solve the challenge and send the objection again with `altcha`.",
-                challenge=self._work.make(round_id, level),
-            )  # fmt: skip
-        nonce = sha256(f"objection:{solved.nonce}".encode()).digest()
-        if not await store.spend_challenge(connection, nonce, now + timedelta(seconds=_LIFETIME_S)):
-            raise Refusal(
-                RegistryReason.CHALLENGE_FAILED, "This proof of work was used; get a new challenge.",
-                challenge=self._work.make(round_id, level),
-            )  # fmt: skip
+        solved = self._challenges.check(solution, round_id)
+        if await self._challenges.spend(connection, solved, level, now):
+            return
+        too_easy = solved is not None and solved.level < level
+        failed = bool(solution) and not too_easy
+        reason = RegistryReason.CHALLENGE_FAILED if failed else RegistryReason.CHALLENGE_REQUIRED
+        raise Refusal(
+            reason, "Solve the challenge and send the objection again with `altcha`; each is good for one objection.",
+            challenge=self._challenges.make(round_id, level),
+        )  # fmt: skip
 
     def _keyed(self, address: str) -> bytes:
         return hmac.new(self._address_key, address.encode(), "sha256").digest()

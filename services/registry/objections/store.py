@@ -171,16 +171,6 @@ async def counts(pool: Pool) -> dict[str, int]:
     return {row["state"]: row["objections"] for row in rows}
 
 
-async def spend_challenge(connection: Connection, challenge: bytes, expires_at: datetime) -> bool:
-    """Mark a proof of work as used; False where it was."""
-    spent = await connection.fetchval(
-        "INSERT INTO used_challenges (challenge, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true",
-        challenge,
-        expires_at,
-    )
-    return bool(spent)
-
-
 async def tries(connection: Connection | Pool, address_key: bytes, now: datetime) -> int:
     """How many objections came from an address within the last hour."""
     count: int = await connection.fetchval(

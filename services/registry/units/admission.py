@@ -2,16 +2,17 @@
 
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from services.registry import challenge_store
+from services.registry.challenges import LEVEL_MAX, Challenges
 from services.registry.reasons import RegistryReason
 from services.registry.settings import RegistrySettings
 from services.registry.staff import invitation_store, invitations
 from services.registry.staff.invitations import NewInvitation
 from services.registry.units import store, units
-from services.registry.units.challenges import LIFETIME_S, Challenges
 from services.registry.units.units import NewUnit, Unit, UnitDecision
 from services.shared.clock import Clock
 from services.shared.errors import CommonReason, Refusal
@@ -20,6 +21,8 @@ from services.shared.postgres import Pool, transaction
 from services.shared.staff import Role, Staff
 
 LOCAL = ZoneInfo("Asia/Shanghai")
+CHALLENGE_LIFETIME_S = 600
+_SUBJECT = "unit"
 
 
 class Admission:
@@ -28,7 +31,7 @@ class Admission:
     def __init__(self, pool: Pool, clock: Clock, settings: RegistrySettings, secret: bytes) -> None:
         self._pool, self._clock, self._settings = pool, clock, settings
         self._key = derive(secret, "registration-attempts")
-        self._challenges = Challenges(secret, "registration")
+        self._challenges = Challenges(secret, "registration", lifetime_s=CHALLENGE_LIFETIME_S)
 
     async def register(self, wanted: NewUnit, address: str) -> tuple[str, int]:
         """(unit, version) of the pending registration; raises Refusal 422, 409, 404 or 428 with a challenge."""
@@ -43,13 +46,13 @@ class Admission:
         excess = await store.count_registration(self._pool, key, now.date()) - self._settings.registrations_free
         if excess <= 0:
             return
-        nonce = self._challenges.nonce_of(solution)
-        until = now + timedelta(seconds=LIFETIME_S)
-        if nonce is None or not await store.spend_challenge(self._pool, nonce.encode(), until):
+        level = min(excess // 10, LEVEL_MAX)
+        solved = self._challenges.check(solution, _SUBJECT)
+        if not await self._challenges.spend(self._pool, solved, level, now):
             raise Refusal(
                 RegistryReason.CHALLENGE_REQUIRED,
                 "Many units were registered from here today: solve the challenge and repeat with it as `altcha`.",
-                challenge=self._challenges.make(excess // 10),
+                challenge=self._challenges.make(_SUBJECT, level),
             )
 
     async def decide(self, unit: Unit, decision: UnitDecision, actor: Staff) -> tuple[int, str]:
@@ -72,4 +75,5 @@ class Admission:
 
     async def sweep_once(self) -> int:
         """Step of the elected loop: forget old counts and spent challenges."""
-        return await store.sweep(self._pool, self._clock.now())
+        now = self._clock.now()
+        return await store.sweep(self._pool, now) + await challenge_store.sweep(self._pool, now)

@@ -38,29 +38,14 @@ async def count_registration(pool: Pool, address_key: bytes, day: date) -> int:
     return found
 
 
-async def spend_challenge(pool: Pool, challenge: bytes, expires_at: datetime) -> bool:
-    """Use a proof of work up; False where it was used before."""
-    spent = await pool.fetchval(
-        "INSERT INTO used_challenges (challenge, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true",
-        challenge,
-        expires_at,
-    )
-    return bool(spent)
-
-
 async def sweep(pool: Pool, now: datetime) -> int:
-    """Forget old counts and challenges that have expired anyway; at most 1,000 of each a call."""
+    """Forget old counts; at most 1,000 a call."""
     counts = await pool.fetch(
         "DELETE FROM registration_attempts WHERE (address_key, day) IN"
         " (SELECT address_key, day FROM registration_attempts WHERE day < $1 LIMIT 1000) RETURNING 1",
         (now - _KEEP_ATTEMPTS).date(),
     )
-    challenges = await pool.fetch(
-        "DELETE FROM used_challenges WHERE challenge IN"
-        " (SELECT challenge FROM used_challenges WHERE expires_at < $1 LIMIT 1000) RETURNING 1",
-        now,
-    )
-    return len(counts) + len(challenges)
+    return len(counts)
 
 
 async def register(pool: Pool, unit: str, wanted: NewUnit, now: datetime) -> tuple[str, int]:
