@@ -15,7 +15,6 @@ from services.registry.grants.effects import AcceptanceForm, ChangeForm, Form, G
 from services.registry.grants.records import KIND, Booking, Project, ProposalKind, State
 from services.registry.parts import PREFIX, Parts, parts
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -49,7 +48,7 @@ async def list_all(
         raise Refusal(RegistryReason.BAD_FILTER, f"limit is {limit}; ask for 1 to {PAGE_MAX} projects at once.")
     found = await reading.projects(own.pool, round_id, *views.scope(staff), after, limit + 1)
     if not found and await rounds.load_round(own.pool, round_id) is None:
-        raise freezing.unknown_round(round_id)
+        raise rounds.unknown_round(round_id)
     items = [views.head(each, _today(own, each)) for each in found[:limit]]
     return {"items": items, "next": found[limit - 1].candidate if len(found) > limit else None}
 

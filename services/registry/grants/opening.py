@@ -13,7 +13,6 @@ from services.registry.grants.records import KIND
 from services.registry.lists import store as lists
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
@@ -54,9 +53,7 @@ async def open_projects(pool: Pool, round_id: str, form: OpenForm, staff: Staff,
     """
     async with transaction(pool) as connection:
         await rounds.lock_round(connection, round_id.replace("\0", ""))
-        round_ = await rounds.load_round(connection, round_id)
-        if round_ is None:
-            raise freezing.unknown_round(round_id)
+        round_ = await rounds.require_round(connection, round_id)
         period = period_of(form, now.astimezone(ZoneInfo(round_.timezone)).date())
         version = await _confirmed_version(connection, round_id)
         chosen = await store.to_open(connection, round_id, version)

@@ -8,7 +8,6 @@ from litestar.params import FromPath
 
 from services.registry.grants import access, reading, views
 from services.registry.parts import parts
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.shared.pages import AnyRequest
 from services.shared.postgres import transaction
@@ -21,9 +20,7 @@ PROJECTS_MAX = 1000
 async def projects_page(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """Every project of a round with where it stands."""
     own = parts(request)
-    round_ = await rounds.load_round(own.pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
+    round_ = await rounds.require_round(own.pool, round_id)
     found = await reading.projects(own.pool, round_id, None, None, "", PROJECTS_MAX)
     found.sort(key=lambda each: (list(LEVELS).index(each.level) if each.level in LEVELS else len(LEVELS), each.number))
     return own.pages.render(request, "projects.html", round=round_, projects=found, levels=LEVELS)

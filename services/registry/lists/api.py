@@ -18,7 +18,6 @@ from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.printing import document
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.shared.errors import Refusal
@@ -237,10 +236,7 @@ async def _proposal_facts(request: AnyRequest, round_id: str, number: int, staff
 
 
 async def _round(request: AnyRequest, round_id: str) -> Round:
-    round_ = await rounds.load_round(parts(request).pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
-    return round_
+    return await rounds.require_round(parts(request).pool, round_id)
 
 
 async def _notice(request: AnyRequest, round_: Round, text: str) -> Notice:

@@ -9,7 +9,6 @@ from services.registry.lists import store, versions, views
 from services.registry.lists.changes import Move
 from services.registry.parts import parts
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -32,9 +31,7 @@ async def notices_page(request: AnyRequest) -> Response[str]:
 async def notice_page(request: AnyRequest, round_id: FromPath[str]) -> Response[str]:
     """A round's notice; `?version=` shows an older one."""
     own = parts(request)
-    round_ = await rounds.load_round(own.pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
+    round_ = await rounds.require_round(own.pool, round_id)
     wanted = request.query_params.get("version", "")
     notice = await store.notice(own.pool, round_id, int(wanted) if _is_version(wanted) else None)
     if notice is None:

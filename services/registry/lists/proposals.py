@@ -21,7 +21,6 @@ from services.registry.lists.versions import Outlook
 from services.registry.lists.wanted import TEXT_MAX, WantedChange, WantedConfirmation, WantedRetraction
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.shared.errors import Refusal
@@ -40,7 +39,7 @@ class Signed(StrEnum):
 
 async def preview(pool: Pool, round_id: str, wanted: WantedChange, staff: Staff) -> Outlook:
     """What changes would do to the newest list; nothing is stored."""
-    round_ = await _round(pool, round_id)
+    round_ = await rounds.require_round(pool, round_id)
     if not round_.list_version:
         raise Refusal(RegistryReason.UNKNOWN_LIST, "There is no list yet; a removal before it needs no preview.")
     guards.require_version(round_, wanted.version)
@@ -288,18 +287,11 @@ def _names(round_: Round) -> dict[str, str]:
     return {card.candidate: card.title for card in round_.candidates}
 
 
-async def _round(connection: Connection | Pool, round_id: str) -> Round:
-    round_ = await rounds.load_round(connection, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
-    return round_
-
-
 async def _locked(connection: Connection, round_id: str) -> Round:
     if "\0" in round_id:
-        raise freezing.unknown_round(round_id)
+        raise rounds.unknown_round(round_id)
     await rounds.lock_round(connection, round_id)
-    return await _round(connection, round_id)
+    return await rounds.require_round(connection, round_id)
 
 
 async def _proposal(connection: Connection, round_id: str, number: int) -> Proposal:

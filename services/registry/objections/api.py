@@ -22,7 +22,6 @@ from services.registry.objections.rules import Filing, ObjectionState, OfflineFi
 from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -75,7 +74,7 @@ async def list_objections(
     if objection_state and objection_state not in list(ObjectionState):
         raise Refusal(RegistryReason.BAD_FILTER, f"state must be one of: {', '.join(ObjectionState)}.")
     if "\0" in after or await rounds.load_round(own.pool, round_id) is None:
-        raise freezing.unknown_round(round_id)
+        raise rounds.unknown_round(round_id)
     found = await store.page(own.pool, round_id, objection_state, after, size + 1, staff.unit, staff.channel)
     answer, calendar, now = (
         page(found, size, lambda each: each.receipt),

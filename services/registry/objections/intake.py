@@ -21,7 +21,6 @@ from services.registry.objections import rules, store
 from services.registry.objections.rules import Filing, Medium, OfflineFiling, Person
 from services.registry.objections.store import NewObjection
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.registry.settings import RegistrySettings
@@ -47,7 +46,7 @@ class Intake:
 
     async def challenge(self, round_id: str, address: str) -> dict[str, Any]:
         """Work for one objection, more of it where many came from the address within the hour."""
-        await _round(self._pool, round_id)
+        await rounds.require_round(self._pool, round_id)
         return self._challenges.make(round_id, await self._level(self._pool, address))
 
     async def file(self, round_id: str, filing: Filing, address: str) -> str:
@@ -58,7 +57,7 @@ class Intake:
         """
         person, now = rules.require_filing(filing), self._clock.now()
         async with transaction(self._pool) as connection:
-            round_ = await _round(connection, round_id)
+            round_ = await rounds.require_round(connection, round_id)
             version = await _notice(connection, round_, filing.candidate, now)
             await self._require_work(connection, round_id, filing.altcha, address, now)
             await store.note_try(connection, self._keyed(address), now)
@@ -69,7 +68,7 @@ class Intake:
         """What came offline, entered by the office; returns the receipt that is handed out or kept."""
         now = self._clock.now()
         async with transaction(self._pool) as connection:
-            round_ = await _round(connection, round_id)
+            round_ = await rounds.require_round(connection, round_id)
             person = rules.require_offline(filing, _local(now, round_))
             received = rules.midday(filing.received_on, round_.timezone)
             if person is None:
@@ -136,13 +135,6 @@ def parse_receipt(text: str) -> str | None:
     """The receipt as it is stored, or None where it cannot be one; dashes and case do not matter."""
     raw = crockford.read(text, RECEIPT_BYTES)
     return None if raw is None else crockford.written(raw)
-
-
-async def _round(connection: Connection | Pool, round_id: str) -> Round:
-    round_ = await rounds.load_round(connection, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
-    return round_
 
 
 async def _notice(connection: Connection, round_: Round, candidate: str | None, at: datetime) -> int:

@@ -13,7 +13,6 @@ from services.registry.objections import office, views
 from services.registry.objections.rules import GROUND_NAMES, TEXT_MAX, TEXT_MIN, Filing
 from services.registry.parts import PREFIX, parts
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing
 from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.shared.errors import Refusal
@@ -41,14 +40,15 @@ class LookUp(msgspec.Struct, frozen=True):
 @get(FORM)
 async def form_page(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """The form, and the field that a receipt is typed into."""
-    return await _form(request, await _round(request, round_id), ObjectionForm(kind="named"), "")
+    round_ = await rounds.require_round(parts(request).pool, round_id)
+    return await _form(request, round_, ObjectionForm(kind="named"), "")
 
 
 @post(FORM)
 async def file_with_form(request: AnyRequest, round_id: FromPath[str], data: URLEncodedBody[ObjectionForm]) -> Any:
     """Take the objection and go on to its receipt."""
     own = parts(request)
-    round_ = await _round(request, round_id)
+    round_ = await rounds.require_round(own.pool, round_id)
     fields = {**msgspec.structs.asdict(data), "candidate": data.candidate or None}
     try:
         filing = msgspec.convert(fields, Filing)
@@ -98,13 +98,6 @@ async def _form(request: AnyRequest, round_: Round, typed: ObjectionForm, reason
         text_max=TEXT_MAX, contact=own.settings.contact,
         challenge_url=f"{PREFIX}/rounds/{round_.round}/objections/challenge",
     )  # fmt: skip
-
-
-async def _round(request: AnyRequest, round_id: str) -> Round:
-    round_ = await rounds.load_round(parts(request).pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
-    return round_
 
 
 def _go(path: str) -> Response[bytes]:

@@ -66,7 +66,7 @@ async def list_rounds(request: AnyRequest) -> dict[str, Any]:
 async def get_round(request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     """The public facts of a round: rules, windows, candidates, events."""
     own = parts(request)
-    return views.public_facts(await _round(request, round_id), own.clock.now())
+    return views.public_facts(await store.require_round(own.pool, round_id), own.clock.now())
 
 
 @post(f"{PREFIX}/rounds/{{round_id:str}}/close", status_code=200)
@@ -84,7 +84,7 @@ async def get_application(
 ) -> Response[dict[str, Any]]:
     """A candidate's public card; the whole application beside it for those who may read it."""
     own = parts(request)
-    round_ = await _round(request, round_id)
+    round_ = await store.require_round(parts(request).pool, round_id)
     card = next((each for each in round_.candidates if each.candidate == candidate), None)
     if card is None:
         raise Refusal(RegistryReason.UNKNOWN_CANDIDATE, f"There is no candidate {candidate[:64]!r} in {round_.round}.")
@@ -93,13 +93,6 @@ async def get_application(
     if may_read_whole(staff, round_.experts, card):
         answer["application"] = await store.application(own.pool, round_.round, candidate)
     return Response(answer, headers={"cache-control": "no-store" if staff else "no-cache"})
-
-
-async def _round(request: AnyRequest, round_id: str) -> views.Round:
-    round_ = await store.load_round(parts(request).pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
-    return round_
 
 
 ROUTES = [load_round, list_rounds, get_round, close_round, get_application]

@@ -16,7 +16,7 @@ from services.registry.documents.pdf import poster_pdf
 from services.registry.parts import PREFIX, Parts, parts
 from services.registry.printing import PDF, document
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing, pictures, store, withdrawals
+from services.registry.rounds import pictures, store, withdrawals
 from services.registry.rounds.views import Round
 from services.registry.rounds.withdrawals import Withdrawal
 from services.shared.errors import Refusal
@@ -59,7 +59,7 @@ async def get_picture(request: AnyRequest, round_id: FromPath[str], candidate: F
 async def get_poster(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Response[bytes]:
     """A candidate's poster, alike for every candidate but for number, title, unit and level."""
     own = parts(request)
-    round_ = await _round(own, round_id)
+    round_ = await store.require_round(own.pool, round_id)
     card = next((each for each in round_.candidates if each.candidate == candidate), None)
     if card is None:
         raise Refusal(RegistryReason.UNKNOWN_CANDIDATE, f"There is no candidate {candidate[:64]!r} in {round_.round}.")
@@ -72,7 +72,7 @@ async def get_posters(request: AnyRequest, round_id: FromPath[str], first: FromQ
     """The posters of up to 200 candidates from number `first` on, one PDF each; for the office."""
     own = parts(request)
     await own.door.require(request, Role.ADMINISTRATOR, Role.REVIEWER)
-    round_ = await _round(own, round_id)
+    round_ = await store.require_round(own.pool, round_id)
     cards = [each for each in round_.candidates if each.number >= first and each.withdrawn_at is None][:POSTERS_MAX]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
@@ -87,7 +87,7 @@ async def list_withdrawals(request: AnyRequest, round_id: FromPath[str]) -> dict
     """Proposed and confirmed withdrawals, for the office; the public sees them as events of the round."""
     own = parts(request)
     staff = await own.door.require(request, Role.ADMINISTRATOR, Role.REVIEWER, Role.AUDITOR)
-    await _round(own, round_id)
+    await store.require_round(own.pool, round_id)
     return {"items": [_facts(each, staff) for each in await withdrawals.of_round(own.pool, round_id)]}
 
 
@@ -116,13 +116,6 @@ async def confirm_withdrawal(
 def _facts(withdrawal: Withdrawal, staff: Staff) -> dict[str, Any]:
     may = staff.has(Role.ADMINISTRATOR) and withdrawal.withdrawn_at is None and withdrawal.proposed_by != staff.staff
     return {**msgspec.structs.asdict(withdrawal), "actions": ["confirm"] if may else []}
-
-
-async def _round(own: Parts, round_id: str) -> Round:
-    round_ = await store.load_round(own.pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
-    return round_
 
 
 def _poster(own: Parts, round_: Round, card: CandidateCard) -> Poster:

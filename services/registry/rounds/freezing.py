@@ -157,9 +157,7 @@ async def close(pool: Pool, round_id: str, reason: str, actor: str, now: datetim
         raise Refusal(RegistryReason.REASON_MISSING, f"Say in 1 to {REASON_MAX} characters why; it is published.")
     async with transaction(pool) as connection:
         await store.lock_round(connection, round_id)
-        round_ = await store.load_round(connection, round_id)
-        if round_ is None:
-            raise unknown_round(round_id)
+        round_ = await store.require_round(connection, round_id)
         if round_.voting_opens_at is None or now < round_.voting_opens_at:
             raise Refusal(RegistryReason.NOT_OPEN, f"Voting of {round_id} has not opened; there is nothing to close.")
         ends_at = round_.voting_ends_at
@@ -170,10 +168,6 @@ async def close(pool: Pool, round_id: str, reason: str, actor: str, now: datetim
         await store.close_early(connection, round_id, closes_at)
         await store.add_event(connection, round_id, now, "closed", why, actor)
         return await store.publish(connection, round_id)
-
-
-def unknown_round(round_id: str) -> Refusal:
-    return Refusal(RegistryReason.UNKNOWN_ROUND, f"There is no round {round_id[:64]!r}; see /api/registry/v1/rounds.")
 
 
 async def reveal_once(pool: Pool, now: datetime) -> int:

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from services.registry.lists import store as lists
 from services.registry.parts import parts
-from services.registry.rounds import freezing, store
+from services.registry.rounds import store
 from services.registry.staff.pages import renewal
 from services.shared.errors import CommonReason, Refusal
 from services.shared.pages import AnyRequest
@@ -48,9 +48,7 @@ async def round_page(request: AnyRequest, round_id: FromPath[str]) -> Response[A
     staff = await _watcher(request)
     if staff is None:
         return renewal(request.url.path)
-    round_ = await store.load_round(own.pool, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
+    round_ = await store.require_round(own.pool, round_id)
     now = own.clock.now()
     return own.pages.render(
         request, "admin_round.html", staff=staff, round=round_, phase=round_.phase(now).value, now=now,

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from services.registry.reasons import RegistryReason
 from services.registry.rounds.files import SECRET_FILES, Draft
 from services.registry.rounds.views import Round, RoundLine
 from services.shared import outbox
+from services.shared.errors import Refusal
 from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, RoundEvent
 from services.shared.postgres import Connection, Pool
 
@@ -168,6 +170,18 @@ async def load_round(connection: Connection | Pool, round_id: str) -> Round | No
     fields["events"] = [RoundEvent(each["at"], each["event"], each["detail"]) for each in events]
     fields["candidates"] = await _cards(connection, round_id)
     return Round(**fields)
+
+
+async def require_round(connection: Connection | Pool, round_id: str) -> Round:
+    """A round that must be there; raises Refusal `unknown_round`."""
+    round_ = await load_round(connection, round_id)
+    if round_ is None:
+        raise unknown_round(round_id)
+    return round_
+
+
+def unknown_round(round_id: str) -> Refusal:
+    return Refusal(RegistryReason.UNKNOWN_ROUND, f"There is no round {round_id[:64]!r}; see /api/registry/v1/rounds.")
 
 
 async def _cards(connection: Connection | Pool, round_id: str) -> list[CandidateCard]:

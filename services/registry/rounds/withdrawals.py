@@ -100,9 +100,7 @@ async def of_round(pool: Pool, round_id: str) -> list[Withdrawal]:
 
 async def _require_possible(connection: Connection, round_id: str, candidate: str, actor: Staff, now: datetime) -> None:
     await store.lock_round(connection, round_id)
-    round_ = await store.load_round(connection, round_id)
-    if round_ is None:
-        raise freezing.unknown_round(round_id)
+    round_ = await store.require_round(connection, round_id)
     card = next((each for each in round_.candidates if each.candidate == candidate), None)
     if card is None:
         raise Refusal(RegistryReason.UNKNOWN_CANDIDATE, f"There is no candidate {candidate[:64]!r} in {round_id}.")
