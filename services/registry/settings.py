@@ -45,9 +45,7 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
     ] = 2
     virus_scan: Annotated[
         str,
-        Doc(
-            description="Scanner of files: `unix:/path` or `tcp:host:port` of clamd, or a command with {file}."
-        ),
+        Doc(description="Scanner of files: `unix:/path` or `tcp:host:port` of clamd, or a command with {file}."),
     ] = ""
     virus_scan_timeout_s: Annotated[
         float, Doc(description="A scanner that takes longer has failed, and the file is not taken.", gt=0)
