@@ -97,6 +97,7 @@ class Bundle:
     score_rows: ScoreRows | None
     lots_seed: str | None
     events: tuple[Event, ...]
+    exclusions: tuple[Exclusion, ...] = ()
 
 
 def read_bundle(path: Path, progress: Callable[[int], None] | None = None) -> Bundle:
@@ -110,6 +111,7 @@ def read_bundle(path: Path, progress: Callable[[int], None] | None = None) -> Bu
         reveal = read_small(container, "reveal.toml")
         events = read_small(container, "events.csv")
         scores = read_small(container, "scores.csv")
+        exclusions = read_small(container, "exclusions.csv")
         bundle = Bundle(
             rules=rules,
             candidates=candidates,
@@ -117,6 +119,7 @@ def read_bundle(path: Path, progress: Callable[[int], None] | None = None) -> Bu
             score_rows=None if scores is None else parse_score_rows(scores),
             lots_seed=None if reveal is None else parse_reveal(reveal),
             events=() if events is None else parse_events(events),
+            exclusions=() if exclusions is None else parse_exclusions(exclusions),
         )
     if bundle.votes is None and bundle.score_rows is None:
         raise InputError(path.name, None, "has neither votes nor scores; add votes.csv, ballots.csv or scores.csv")

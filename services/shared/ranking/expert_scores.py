@@ -4,7 +4,7 @@ Two orders: per criterion first (aggregate, round, weigh, round, sum), or per sh
 round, aggregate, round). Rank points are sheets turned into points among the candidates of one group.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -41,20 +41,50 @@ class ExpertScore:
     fell_back: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PanelValues:
+    """What is aggregated for one candidate, after adjusting: one value per expert and part.
+
+    A part is a criterion, in file order, or the whole sheet (one part) where sheets are aggregated. It is the values'
+    numerators, in the order of `experts`, and their common denominator. An expert may stand there more than once, for
+    whoever draws panels with replacement.
+    """
+
+    experts: tuple[str, ...]
+    parts: tuple[tuple[Sequence[int], int], ...]
+
+
 # An expert's sheet as whole numbers: constant, coefficient per criterion, common denominator.
 _Form = tuple[int, tuple[int, ...], int]
 
 
 def expert_scores(marks: Marks, rules: Rules, groups: Mapping[str, Sequence[str]]) -> dict[str, ExpertScore]:
     """Return the score of every candidate that has a sheet; `groups` names the candidates of each group."""
+    return {candidate: score_panel(values, rules) for candidate, values in panel_values(marks, rules, groups)}
+
+
+def panel_values(marks: Marks, rules: Rules, groups: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, PanelValues]]:
+    """Yield what is to be aggregated for each candidate that has a sheet."""
     lines = adjustment_lines(marks, rules.experts)
     if rules.experts.aggregate == "rank_points":
-        return _by_rank_points(marks, rules, lines, groups)
-    if rules.experts.order == "sheet_first":
-        totals = _sheet_totals(marks, rules, lines)
-        return {candidate: _by_sheet(of_candidate, rules) for candidate, of_candidate in totals.items()}
-    panel_units = _panel_units(marks, lines)
-    return {candidate: _by_criterion(marks, rules, sheets, panel_units) for candidate, sheets in marks.sheets.items()}
+        yield from _whole_sheets(_rank_points(marks, rules, lines, groups))
+    elif rules.experts.order == "sheet_first":
+        yield from _whole_sheets(_sheet_totals(marks, rules, lines))
+    else:
+        units_of = _panel_units(marks, lines)
+        for candidate, sheets in marks.sheets.items():
+            yield candidate, PanelValues(tuple(sheets), tuple(units_of(k, sheets) for k in range(len(marks.criteria))))
+
+
+def score_panel(values: PanelValues, rules: Rules) -> ExpertScore:
+    """Aggregate one candidate's panel as [experts] says."""
+    by_sheet = rules.experts.order == "sheet_first" or rules.experts.aggregate == "rank_points"
+    return _by_sheet(values, rules) if by_sheet else _by_criterion(values, rules)
+
+
+def _whole_sheets(totals: Mapping[str, Mapping[str, Fraction]]) -> Iterator[tuple[str, PanelValues]]:
+    for candidate, of_candidate in totals.items():
+        yield candidate, PanelValues(tuple(of_candidate), (common_denominator(list(of_candidate.values())),))
 
 
 _PanelUnits = Callable[[int, Mapping[str, Sheet]], tuple[list[int], int]]
@@ -86,12 +116,11 @@ def _over_one_denominator(
     return list(zip(units[: len(panel)], units[len(panel) :], strict=True)), denominator
 
 
-def _by_criterion(marks: Marks, rules: Rules, sheets: Mapping[str, Sheet], panel_units: _PanelUnits) -> ExpertScore:
+def _by_criterion(values: PanelValues, rules: Rules) -> ExpertScore:
     rule, rounding = rules.experts, rules.combination.rounding
     aggregates, components, dropped, fell_back = [], [], [], False
-    experts = tuple(sheets)
-    for k, criterion in enumerate(marks.criteria):
-        units, denominator = panel_units(k, sheets)
+    experts = values.experts
+    for criterion, (units, denominator) in zip(rules.criteria, values.parts, strict=True):
         result = aggregate(units, denominator, rule)
         value = round_fraction(result.value, rule.aggregate_decimals, rounding)
         aggregates.append(value)
@@ -139,21 +168,21 @@ def _form(marks: Marks, lines: Lines, expert: str) -> _Form:
     return int(constant * common), tuple(int(factor * common) for factor in factors), common
 
 
-def _by_sheet(of_candidate: Mapping[str, Fraction], rules: Rules) -> ExpertScore:
-    units, denominator = common_denominator(list(of_candidate.values()))
+def _by_sheet(values: PanelValues, rules: Rules) -> ExpertScore:
+    [(units, denominator)] = values.parts
     result = aggregate(units, denominator, rules.experts)
-    experts = tuple(of_candidate)
+    dropped = (Dropped("", values.experts[k], Fraction(units[k], denominator)) for k in result.dropped)
     return ExpertScore(
         score=round_fraction(result.value, rules.experts.aggregate_decimals, rules.combination.rounding),
-        sheets=len(experts),
-        dropped=tuple(Dropped("", experts[position], of_candidate[experts[position]]) for position in result.dropped),
+        sheets=len(values.experts),
+        dropped=tuple(dropped),
         fell_back=result.fell_back,
     )
 
 
-def _by_rank_points(
+def _rank_points(
     marks: Marks, rules: Rules, lines: Lines, groups: Mapping[str, Sequence[str]]
-) -> dict[str, ExpertScore]:
+) -> dict[str, dict[str, Fraction]]:
     """Each expert ranks the candidates of a group by sheet; equal sheets share the average of their points."""
     totals = _sheet_totals(marks, rules, lines)
     points: dict[str, dict[str, Fraction]] = {candidate: {} for candidate in totals}
@@ -163,7 +192,7 @@ def _by_rank_points(
             given = rank_points(values, rules.experts.points, "average")
             for candidate, share in zip(ranked, given, strict=True):
                 points[candidate][expert] = share
-    return {candidate: _by_sheet(of_candidate, rules) for candidate, of_candidate in points.items()}
+    return points
 
 
 def _sheets_by_expert(members: Sequence[str], totals: Mapping[str, Mapping[str, Fraction]]) -> dict[str, list[str]]:

@@ -55,7 +55,7 @@ def rank(
         raise InputError("the bundle", None, "has neither votes nor scores; add votes.csv, ballots.csv or scores.csv")
     check_seed(rules, lots_seed)
     standing = {each.candidate: each for each in candidates if each.withdrawn_at is None}
-    groups = _groups(standing.values(), rules)
+    groups = groups_of(standing.values(), rules)
     if votes is not None:
         check_votes(votes, {each.candidate for each in candidates})
     experts = None
@@ -64,7 +64,20 @@ def rank(
         known = standing.keys() | withdrawn
         marks = build_marks(scores, rules.criteria, known, withdrawn, score_lines)
         experts = expert_scores(marks, rules, groups)
-    whole = _Round(rules, standing, votes, _strata(votes, standing), experts, lots_seed)
+    return rank_scored(rules, candidates, votes, experts, lots_seed)
+
+
+def rank_scored(
+    rules: Rules,
+    candidates: Sequence[Candidate],
+    votes: VoteCounts | None,
+    scores: Mapping[str, ExpertScore] | None,
+    lots_seed: str | None = None,
+) -> Ranking:
+    """Rank candidates whose experts' side is aggregated already; everything else as in `rank`, input checked before."""
+    standing = {each.candidate: each for each in candidates if each.withdrawn_at is None}
+    groups = groups_of(standing.values(), rules)
+    whole = _Round(rules, standing, votes, _strata(votes, standing), scores, lots_seed)
     rows = tuple(row for group, members in groups.items() for row in _rank_group(whole, group, members))
     return Ranking(
         rules_digest=rules.digest,
@@ -86,7 +99,8 @@ def check_seed(rules: Rules, lots_seed: str | None) -> None:
         raise InputError("reveal.toml", None, reason)
 
 
-def _groups(candidates: Iterable[Candidate], rules: Rules) -> dict[str, list[str]]:
+def groups_of(candidates: Iterable[Candidate], rules: Rules) -> dict[str, list[str]]:
+    """Return the standing candidates of each group, both in code point order; raises InputError for a missing key."""
     groups: dict[str, list[str]] = {}
     for each in sorted(candidates, key=lambda candidate: candidate.candidate):
         if not all(group_values(each, rules)):

@@ -31,6 +31,18 @@ def effective_weights(rules: Rules, ranking: Ranking) -> dict[str, Fraction]:
     return shares | _criteria_shares(rules, groups, shares["experts"])
 
 
+def weights_apart(nominal: Mapping[str, Fraction], effective: Mapping[str, Fraction]) -> list[str]:
+    """Return the parts whose effective weight differs from the nominal one by more than a third of it.
+
+    `votes` and `experts` are compared by their share of both; parts without an effective weight are left out.
+    """
+    both = nominal["votes"] + nominal["experts"]
+    shares = {part: weight / both if both else Fraction(0) for part, weight in nominal.items()}
+    return [
+        part for part, share in shares.items() if part in effective and 3 * abs(effective[part] - share) > abs(share)
+    ]
+
+
 def _criteria_shares(rules: Rules, groups: Mapping[str, Sequence[Row]], experts_share: Fraction) -> dict[str, Fraction]:
     marked = {group: [row for row in rows if row.components] for group, rows in groups.items()}
     parts = [_centred(marked, _component(k)) for k in range(len(rules.criteria))]
