@@ -3,7 +3,6 @@
 Called by `proposals.py` inside its transaction, with the round locked.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,8 +12,7 @@ from services.registry.objections import store as objections
 from services.registry.reasons import RegistryReason
 from services.registry.rounds.views import Round
 from services.shared.errors import Refusal
-from services.shared.postgres import Connection, Pool
-from services.shared.staff import Staff
+from services.shared.postgres import Connection
 
 RELEASE_MAX = timedelta(days=90)
 
@@ -52,17 +50,6 @@ async def require_remedy(connection: Connection, round_id: str, receipt: str | N
         raise Refusal(
             RegistryReason.BAD_LIST_CHANGE,
             "The objection named here was not upheld with a change of the list as remedy.",
-        )
-
-
-async def require_no_interest(
-    connection: Connection | Pool, round_id: str, staff: Staff, candidates: Sequence[str]
-) -> None:
-    if (staff.unit or staff.channel) and await store.concerns(
-        connection, round_id, candidates, staff.unit, staff.channel
-    ):
-        raise Refusal(
-            RegistryReason.CONFLICT_OF_INTEREST, "This concerns your own unit or channel; leave it to others."
         )
 
 

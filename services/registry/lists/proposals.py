@@ -21,6 +21,7 @@ from services.registry.lists.versions import Outlook
 from services.registry.lists.wanted import TEXT_MAX, WantedChange, WantedConfirmation, WantedRetraction
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
+from services.registry.rounds import access
 from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.shared.errors import Refusal
@@ -45,7 +46,7 @@ async def preview(pool: Pool, round_id: str, wanted: WantedChange, staff: Staff)
     guards.require_version(round_, wanted.version)
     require_sound(wanted.changes, _names(round_), has_list=True)
     seen = await versions.outlook(pool, round_, wanted.changes)
-    await guards.require_no_interest(pool, round_id, staff, _concerned(wanted.changes, seen))
+    await access.require_no_interest(pool, round_id, staff, _concerned(wanted.changes, seen))
     return seen
 
 
@@ -79,7 +80,7 @@ async def propose_confirmation(
         await guards.require_confirmable(connection, round_, now)
         if wanted.minutes is not None:
             await proposal_store.require_attachment(connection, wanted.minutes, KIND, list_object(round_id, version))
-        await guards.require_no_interest(connection, round_id, staff, await _listed(connection, round_))
+        await access.require_no_interest(connection, round_id, staff, await _listed(connection, round_))
         content = msgspec.to_builtins(msgspec.structs.replace(wanted, release_at=None))
         return await _propose(
             connection, round_, Act.CONFIRMATION, version, content, staff, now, wanted.release_at, None
@@ -96,7 +97,7 @@ async def propose_retraction(
         if not wanted.text.strip() or len(wanted.text) > TEXT_MAX:
             raise Refusal(RegistryReason.REASON_MISSING, f"Say why, in at most {TEXT_MAX} characters; it is published.")
         await guards.require_not_retracted(connection, round_)
-        await guards.require_no_interest(connection, round_id, staff, await _listed(connection, round_))
+        await access.require_no_interest(connection, round_id, staff, await _listed(connection, round_))
         content = {"text": wanted.text.strip()}
         return await _propose(connection, round_, Act.RETRACTION, version, content, staff, now, None, None)
 
@@ -140,7 +141,7 @@ async def withdraw(pool: Pool, round_id: str, number: int, reason: str, staff: S
         proposal = await _proposal(connection, round_id, number)
         if proposal.state not in (State.PROPOSED, State.SCHEDULED):
             raise Refusal(RegistryReason.ALREADY_DECIDED, f"This proposal is {proposal.state} already.")
-        await guards.require_no_interest(connection, round_id, staff, _named(proposal))
+        await access.require_no_interest(connection, round_id, staff, _named(proposal))
         await proposal_store.end(connection, number, State.WITHDRAWN, now)
         await record(
             connection, now, staff.staff, f"list_{proposal.act}.withdrawn", KIND,
@@ -226,7 +227,7 @@ async def _publish_event(
 async def _weigh(connection: Connection, round_: Round, changes: Sequence[Change], staff: Staff) -> None:
     """Whether changes would have an effect, and whether they concern whoever signs."""
     seen = await versions.outlook(connection, round_, changes) if round_.list_version else None
-    await guards.require_no_interest(connection, round_.round, staff, _concerned(changes, seen))
+    await access.require_no_interest(connection, round_.round, staff, _concerned(changes, seen))
 
 
 async def _weigh_again(connection: Connection, round_: Round, proposal: Proposal, staff: Staff, now: datetime) -> None:
@@ -235,10 +236,10 @@ async def _weigh_again(connection: Connection, round_: Round, proposal: Proposal
             await _weigh(connection, round_, _changes(proposal), staff)
         case Act.CONFIRMATION:
             await guards.require_confirmable(connection, round_, now)
-            await guards.require_no_interest(connection, round_.round, staff, await _listed(connection, round_))
+            await access.require_no_interest(connection, round_.round, staff, await _listed(connection, round_))
         case Act.RETRACTION:
             await guards.require_not_retracted(connection, round_)
-            await guards.require_no_interest(connection, round_.round, staff, await _listed(connection, round_))
+            await access.require_no_interest(connection, round_.round, staff, await _listed(connection, round_))
         case _:
             assert_never(proposal.act)
 

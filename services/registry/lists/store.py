@@ -244,23 +244,3 @@ async def notice(pool: Pool, round_id: str, version: int | None) -> Notice | Non
         row["version"],
     )
     return Notice(**dict(row), entries=[NoticeEntry(**dict(each)) for each in lines])
-
-
-async def concerns(
-    connection: Connection | Pool, round_id: str, candidates: Sequence[str], unit: str, channel: str
-) -> bool:
-    """Whether one of the candidates belongs to a unit or channel that somebody belongs to.
-
-    A frozen candidate names its unit as people read it; an account names it by identity.
-    """
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM candidates c WHERE c.round = $1 AND c.candidate = ANY($2)"
-        " AND (($4 <> '' AND c.channel = $4) OR ($3 <> '' AND ("
-        "  c.unit = $3 OR c.unit = (SELECT u.name FROM units u WHERE u.unit = $3)"
-        "  OR EXISTS (SELECT FROM applications a WHERE a.application = c.candidate AND a.unit = $3)))))",
-        round_id,
-        list(candidates),
-        unit,
-        channel,
-    )
-    return found

@@ -22,6 +22,7 @@ from services.registry.objections.rules import Filing, ObjectionState, OfflineFi
 from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.reasons import RegistryReason
+from services.registry.rounds import access
 from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -54,7 +55,7 @@ async def enter(request: AnyRequest, round_id: FromPath[str], data: JSONBody[Off
     own = parts(request)
     staff = await own.door.require(request, *OFFICE)
     if data.candidate is not None:
-        await office.require_free_of(own.pool, round_id, data.candidate, staff)
+        await access.require_no_interest(own.pool, round_id, staff, [data.candidate])
     receipt = await own.intake.enter(round_id, data, staff.staff)
     return _private(await _public(request, receipt), status=201)
 

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from services.registry import attachments
-from services.registry.lists import store as lists
 from services.registry.log.record import record
 from services.registry.objections import store
 from services.registry.objections.intake import KIND, Intake, parse_receipt
@@ -25,6 +24,8 @@ from services.registry.objections.rules import (
 )  # fmt: skip
 from services.registry.objections.store import Objection
 from services.registry.reasons import RegistryReason
+from services.registry.rounds import access
+from services.registry.rounds import store as rounds
 from services.shared.errors import CommonReason, Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Role, Staff
@@ -70,7 +71,7 @@ class OpeningForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def read(pool: Pool, text: str, staff: Staff, now: datetime) -> Objection:
     """A whole objection without its objector; the read is logged."""
     found = await _find(pool, text)
-    await _require_no_interest(pool, found, staff)
+    await access.require_no_interest(pool, found.round, staff, _about(found))
     await _log(pool, found, staff, "objection.read", now, personal=True)
     return found
 
@@ -84,7 +85,7 @@ async def own(pool: Pool, text: str, form: OwnerForm, staff: Staff, now: datetim
             raise Refusal(
                 RegistryReason.UNKNOWN_STAFF, "The owner must be a reviewer or administrator with an account."
             )
-        if await _concerns(connection, held, facts[1], facts[2]):
+        if await rounds.concerns(connection, held.round, _about(held), facts[1], facts[2]):
             raise Refusal(
                 RegistryReason.CONFLICT_OF_INTEREST, "It concerns the owner's unit or channel; choose another."
             )
@@ -141,7 +142,7 @@ async def open_person(pool: Pool, intake: Intake, text: str, form: OpeningForm, 
     """Who objected. A sealed one is opened by its owner only. The read commits before the name leaves."""
     async with transaction(pool) as connection:
         found = await _find(connection, text)
-        await _require_no_interest(connection, found, staff)
+        await access.require_no_interest(connection, found.round, staff, _about(found))
         if found.kind == ObjectionKind.SEALED and found.owner != staff.staff:
             raise Refusal(CommonReason.FORBIDDEN, "A sealed name is opened by the objection's owner only.")
         if not form.reason.strip():
@@ -162,15 +163,7 @@ async def may_read(pool: Pool, staff: Staff | None, receipt: str) -> bool:
     if staff is None or not staff.has(*OFFICE, Role.AUDITOR):
         return False
     found = await store.load(pool, receipt)
-    return found is not None and not await _concerns(pool, found, staff.unit, staff.channel)
-
-
-async def require_free_of(pool: Pool, round_id: str, candidate: str, staff: Staff) -> None:
-    """Raise Refusal `conflict_of_interest` where an objection concerns the clerk's own unit or channel."""
-    if "\0" in candidate or not (staff.unit or staff.channel):
-        return
-    if await lists.concerns(pool, round_id, [candidate], staff.unit, staff.channel):
-        raise Refusal(RegistryReason.CONFLICT_OF_INTEREST, "This concerns your own unit or channel.")
+    return found is not None and not await rounds.concerns(pool, found.round, _about(found), staff.unit, staff.channel)
 
 
 async def require_room(connection: Connection | Pool, text: str) -> Objection:
@@ -230,7 +223,7 @@ async def _hold(
     held = await store.hold(connection, receipt) if receipt else None
     if held is None:
         raise Refusal(RegistryReason.UNKNOWN_OBJECTION, "No objection has this receipt; check it letter by letter.")
-    await _require_no_interest(connection, held, staff)
+    await access.require_no_interest(connection, held.round, staff, _about(held))
     if held.version != version:
         raise Refusal(
             RegistryReason.STALE_VERSION, "Somebody handled it meanwhile; read it again.", version=held.version
@@ -241,17 +234,9 @@ async def _hold(
     return held
 
 
-async def _require_no_interest(connection: Connection | Pool, found: Objection, staff: Staff) -> None:
-    if await _concerns(connection, found, staff.unit, staff.channel):
-        raise Refusal(
-            RegistryReason.CONFLICT_OF_INTEREST, "This concerns your own unit or channel; leave it to others."
-        )
-
-
-async def _concerns(connection: Connection | Pool, found: Objection, unit: str, channel: str) -> bool:
-    if found.candidate is None or not (unit or channel):
-        return False
-    return await lists.concerns(connection, found.round, [found.candidate], unit, channel)
+def _about(found: Objection) -> list[str]:
+    """The candidate that an objection names; none where it is against the list as a whole."""
+    return [] if found.candidate is None else [found.candidate]
 
 
 async def _log(

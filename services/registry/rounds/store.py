@@ -5,7 +5,7 @@ RoundMessage of the whole state in the outbox, in the same transaction.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -226,6 +226,30 @@ async def application(pool: Pool, round_id: str, candidate: str) -> dict[str, An
         "SELECT content FROM candidate_applications WHERE round = $1 AND candidate = $2", round_id, candidate
     )
     return content
+
+
+async def concerns(
+    connection: Connection | Pool, round_id: str, candidates: Sequence[str], unit: str, channel: str
+) -> bool:
+    """Whether one of the candidates belongs to a unit or channel that somebody belongs to.
+
+    Candidates of loaded folders name their unit as people read it, those of calls have an application; an account
+    names its unit by identity. Any of them is an interest.
+    """
+    known = [candidate for candidate in candidates if "\0" not in candidate]
+    if not known or "\0" in round_id or not (unit or channel):
+        return False
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM candidates c WHERE c.round = $1 AND c.candidate = ANY($2)"
+        " AND (($4 <> '' AND c.channel = $4) OR ($3 <> '' AND ("
+        "  c.unit = $3 OR c.unit = (SELECT u.name FROM units u WHERE u.unit = $3)"
+        "  OR EXISTS (SELECT FROM applications a WHERE a.application = c.candidate AND a.unit = $3)))))",
+        round_id,
+        known,
+        unit,
+        channel,
+    )
+    return found
 
 
 async def close_early(connection: Connection, round_id: str, at: datetime) -> None:

@@ -10,13 +10,11 @@ from datetime import datetime
 
 import msgspec
 
-from services.registry.applications.access import has_conflict
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
-from services.registry.rounds import freezing, store
+from services.registry.rounds import access, freezing, store
 from services.registry.rounds.views import Round
 from services.shared.errors import Refusal
-from services.shared.messages import CandidateCard
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.ranking.rules import parse_rules
 from services.shared.staff import Staff
@@ -104,8 +102,7 @@ async def _require_possible(connection: Connection, round_id: str, candidate: st
     card = next((each for each in round_.candidates if each.candidate == candidate), None)
     if card is None:
         raise Refusal(RegistryReason.UNKNOWN_CANDIDATE, f"There is no candidate {candidate[:64]!r} in {round_id}.")
-    if await _concerns(connection, card, actor):
-        raise Refusal(RegistryReason.CONFLICT_OF_INTEREST, "It concerns your own unit or channel; a colleague acts.")
+    await access.require_no_interest(connection, round_id, actor, [candidate])
     if card.withdrawn_at is not None:
         raise Refusal(RegistryReason.ALREADY_WITHDRAWN, f"Number {card.number} withdrew at {card.withdrawn_at}.")
     if round_.list_version:
@@ -114,19 +111,6 @@ async def _require_possible(connection: Connection, round_id: str, candidate: st
         )
     if problem := too_few(round_, candidate, now):
         raise Refusal(RegistryReason.TOO_FEW_LEFT, problem)
-
-
-async def _concerns(connection: Connection, card: CandidateCard, actor: Staff) -> bool:
-    """Loaded folders know a unit by name and code, calls by its identifier; any of them is a conflict."""
-    if not actor.unit:
-        return has_conflict(actor, "", card.channel)
-    own = await connection.fetchrow(
-        "SELECT u.name, a.unit FROM units u LEFT JOIN applications a ON a.application = $2 WHERE u.unit = $1",
-        actor.unit, card.candidate,
-    )  # fmt: skip
-    names = {actor.unit, own["name"]} if own else {actor.unit}
-    by_name = card.unit in names or (own is not None and own["unit"] == actor.unit)
-    return by_name or has_conflict(actor, "", card.channel)
 
 
 def too_few(round_: Round, candidate: str, now: datetime) -> str:
