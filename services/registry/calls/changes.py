@@ -1,16 +1,6 @@
 """What of an announced call may still change. Pure; the two signatures are `calls.py`'s business.
 
-| what | may change until | and then |
-|---|---|---|
-| `[round] id`, the mark of a rehearsal | it is announced | never |
-| `windows.application` opens | it has opened | stays |
-| `windows.application` closes | it has closed; the new end lies in the future | stays |
-| `windows.recommendation` opens, closes | it has opened, closed | stays |
-| quotas | recommendation opens | may only grow, until it closes |
-| kinds of channels | recommendation opens | stay |
-| review and appeal days | recommendation closes, when reviews begin | stay |
-| a channel | somebody applied through it | may not be taken out |
-| everything else (voting, scoring, criteria, weights) | the call is frozen | only events the rules foresee |
+What may change until when stands over `forbidden_changes`.
 """
 
 from collections.abc import Collection
@@ -21,7 +11,20 @@ from services.shared.ranking.model import Window
 
 
 def forbidden_changes(before: CallDraft, after: CallDraft, now: datetime, applied: Collection[str]) -> list[str]:
-    """Why the change is refused, a sentence each; empty where it may be. `applied`: channels with applications."""
+    """Why the change is refused, a sentence each; empty where it may be. `applied`: channels with applications.
+
+    | what | may change until | and then |
+    |---|---|---|
+    | `[round] id`, the mark of a rehearsal | it is announced | never |
+    | `windows.application` opens | it has opened | stays |
+    | `windows.application` closes | it has closed; the new end lies in the future | stays |
+    | `windows.recommendation` opens, closes | it has opened, closed | stays |
+    | quotas | recommendation opens | may only grow, until it closes |
+    | kinds of channels | recommendation opens | stay |
+    | review and appeal days | recommendation closes, when reviews begin | stay |
+    | a channel | somebody applied through it | may not be taken out |
+    | everything else (voting, scoring, criteria, weights) | the call is frozen | only events the rules foresee |
+    """
     found = []
     if after.rules.round.id != before.rules.round.id:
         found.append("[round] id names the call and its applications; it stays.")

@@ -115,6 +115,8 @@ CREATE INDEX log_entries_of_round ON log_entries (round, id);
 CREATE INDEX log_entries_of_actor ON log_entries (actor, id);
 CREATE INDEX log_entries_unchained ON log_entries (xid, id);
 
+-- The number and hash of each entry in commit order (services/registry/log/chain.py): what was changed, dropped or put in
+-- later breaks every hash behind it.
 CREATE TABLE log_chain (
     n bigint PRIMARY KEY CHECK (n > 0),
     entry bigint NOT NULL UNIQUE REFERENCES log_entries,
