@@ -181,6 +181,7 @@ CREATE TABLE withdrawals (
     proposed_at timestamptz NOT NULL,
     FOREIGN KEY (round, candidate) REFERENCES candidates
 );
+-- The withdrawal that took effect: one a candidate, with the second signature.
 CREATE TABLE candidate_withdrawals (
     round text NOT NULL,
     candidate text NOT NULL,
