@@ -118,12 +118,16 @@ class Camera:
     def citizens_pages(self) -> None:
         fixed = {"home": "/", "receipts": "/receipts", "results": "/results", "notices": "/notices"}
         fixed |= {"design": "/design", "sign-in": "/sign-in", "refusal": "/rounds/no-such-round"}
+        # Without a token behind its # this page says that the link is no longer good.
+        fixed |= {"invitation": "/sign-in/invitation"}
         for name, path in fixed.items():
             self.take(name, path)
         self.take("home-large", "/?large=1")
         self._page.goto("/?large=0")
         for each in self._rounds:
             self._round(each["round"])
+            if each.get("list_version"):
+                self._after_the_notice(each["round"])
 
     def _round(self, round_id: str) -> None:
         pages = {"round": "/rounds/{}", "privacy": "/rounds/{}/privacy"}
@@ -133,6 +137,13 @@ class Camera:
         facts = self.client.get(f"/api/voting/v1/rounds/{round_id}").body
         first = facts["candidates"][0]["candidate"]
         self.take(f"candidate-{round_id}", f"/rounds/{round_id}/candidates/{first}")
+
+    def _after_the_notice(self, round_id: str) -> None:
+        """Objecting, and the projects of the list; the first project where one is open."""
+        self.take(f"objection-{round_id}", f"/notices/{round_id}/objection")
+        self.take(f"projects-{round_id}", f"/projects/{round_id}")
+        if (link := self._page.query_selector(f"a[href^='/projects/{round_id}/']")) is not None:
+            self.take(f"project-{round_id}", link.get_attribute("href") or "")
 
     def _open_round(self) -> str | None:
         return next((each["round"] for each in self._rounds if each.get("phase") == "open"), None)
