@@ -30,7 +30,9 @@ element("accept").addEventListener("submit", async (event) => {
     location.replace("/sign-in");
     return;
   }
-  element("refused").textContent = (await answer.json()).detail;
+  const words = JSON.parse(element("refused").dataset.words);
+  const problem = await answer.json().catch(() => ({}));
+  element("refused").textContent = words[problem.reason] || words.other;
   element("refused").hidden = false;
 });
 
