@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that plays somebody else's API in a test; it keeps what it was asked."""
+"""Small HTTP servers on loopback: somebody else's API played in a test, or an application of ours for a browser."""
 
 from __future__ import annotations
 
@@ -74,16 +74,23 @@ class LocalServer:
 async def serving(handler: Handler) -> AsyncIterator[LocalServer]:
     """A `LocalServer` that listens while the block runs."""
     local = LocalServer(handler)
+    async with listening(local) as url:
+        local.url = url
+        yield local
+
+
+@asynccontextmanager
+async def listening(app: Any) -> AsyncIterator[str]:
+    """The address at which an ASGI application answers while the block runs; its lifespan is the caller's business."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(local, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await wait_until(lambda: server.started, 5, "the local server listens", every_s=0.01)
-    local.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        yield local
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,12 +113,19 @@ def registry_settings(servers: PlatformServers, database: Database, **changes: A
     return msgspec.structs.replace(settings, **changes)
 
 
-@pytest.fixture
-async def registry(servers: PlatformServers, databases: Databases, operator_redis: Redis) -> AsyncIterator[Registry]:
+@asynccontextmanager
+async def running_registry(servers: PlatformServers, databases: Databases, redis: Redis) -> AsyncIterator[Registry]:
+    """A registry on a fresh database while the block runs."""
     database = await databases.clone("registry")
     app = build_litestar(registry_settings(servers, database))
     signer = StaffSigner(read_secret(servers.environment["STAFF_SIGNING_KEY_FILE"], "the signing key"))
     async with in_own_task(app.lifespan()):
         transport = httpx.ASGITransport(app=Edge(app), client=("127.0.0.1", 5000))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
-            yield Registry(app, database, client, operator_redis, signer)
+            yield Registry(app, database, client, redis, signer)
+
+
+@pytest.fixture
+async def registry(servers: PlatformServers, databases: Databases, operator_redis: Redis) -> AsyncIterator[Registry]:
+    async with running_registry(servers, databases, operator_redis) as registry:
+        yield registry
