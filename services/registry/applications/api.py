@@ -18,6 +18,7 @@ from services.registry.attachments import Attachment
 from services.registry.documents.application_docx import application_form_docx
 from services.registry.documents.pdf import application_form_pdf
 from services.registry.log.record import record
+from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.printing import DOCX, PDF, document
 from services.registry.reasons import RegistryReason
@@ -88,21 +89,21 @@ async def list_applications(
     unit: FromQuery[str] = "",
     q: FromQuery[str] = "",
     after: FromQuery[str] = "",
-    limit: FromQuery[int] = 50,
+    limit: FromQuery[int] = LIMIT_DEFAULT,
 ) -> Response[dict[str, Any]]:
     """A page of the applications that the caller may see."""
     own = parts(request)
     staff = await own.door.require(request, *access.READERS)
-    wanted = _filters(list_store.Filters(stage, channel, level, category, unit, q.strip(), after, limit))
+    size = checked_limit(limit)
+    wanted = _filters(list_store.Filters(stage, channel, level, category, unit, q.strip(), after))
     found = await _announced(request, call)
-    lines, following = await list_store.page(own.pool, found.call, staff, wanted)
-    return Response({"items": [views.line(each) for each in lines], "next": following}, headers=NO_STORE)
+    lines = await list_store.lines(own.pool, found.call, staff, wanted, size + 1)
+    answer = page(lines, size, lambda line: line.application)
+    return Response({**answer, "items": [views.line(each) for each in answer["items"]]}, headers=NO_STORE)
 
 
 def _filters(wanted: list_store.Filters) -> list_store.Filters:
     """Raises Refusal `bad_filter`."""
-    if not 1 <= wanted.limit <= list_store.LIMIT_MAX:
-        raise Refusal(RegistryReason.BAD_FILTER, f"limit must be from 1 to {list_store.LIMIT_MAX}.")
     texts = (wanted.channel, wanted.level, wanted.category, wanted.unit, wanted.q, wanted.after)
     if any("\0" in text or len(text) > TEXT_MAX for text in texts):
         raise Refusal(RegistryReason.BAD_FILTER, f"A filter has at most {TEXT_MAX} characters.")

@@ -9,7 +9,6 @@ from services.registry.applications.stages import Stage
 from services.shared.postgres import Pool
 from services.shared.staff import Role, Staff
 
-LIMIT_MAX = 200
 _ALL = (Role.REVIEWER, Role.ADMINISTRATOR, Role.AUDITOR)
 
 
@@ -43,11 +42,10 @@ class Filters(msgspec.Struct, frozen=True):
     unit: str = ""
     q: str = ""
     after: str = ""
-    limit: int = 50
 
 
-async def page(pool: Pool, call: str, staff: Staff, wanted: Filters) -> tuple[list[Line], str | None]:
-    """(a page in the order of the identifiers, the key of the next one or None), of what the staff member may see."""
+async def lines(pool: Pool, call: str, staff: Staff, wanted: Filters, limit: int) -> list[Line]:
+    """Up to `limit` applications in the order of the identifiers, of what the staff member may see."""
     where, values = ["a.call = $1"], [call]  # type: list[str], list[Any]
 
     def value(given: Any) -> str:
@@ -68,11 +66,10 @@ async def page(pool: Pool, call: str, staff: Staff, wanted: Filters) -> tuple[li
         " (SELECT v.version_code FROM application_versions v WHERE v.application = a.application"
         "  ORDER BY v.number DESC LIMIT 1) AS version_code"
         " FROM applications a JOIN units u ON u.unit = a.unit JOIN channels h ON h.channel = a.channel"
-        f" WHERE {' AND '.join(where)} ORDER BY a.application LIMIT {value(wanted.limit + 1)}",
+        f" WHERE {' AND '.join(where)} ORDER BY a.application LIMIT {value(limit)}",
         *values,
     )
-    lines = [Line(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows[: wanted.limit]]
-    return lines, lines[-1].application if len(rows) > wanted.limit else None
+    return [Line(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows]
 
 
 def _own(staff: Staff, value: Any) -> str:

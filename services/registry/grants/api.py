@@ -13,6 +13,7 @@ from services.registry.grants import access, bookings, inspections, opening, pay
 from services.registry.grants.desk import act_on
 from services.registry.grants.effects import AcceptanceForm, ChangeForm, Form, GrantForm, SettlementForm
 from services.registry.grants.records import KIND, Booking, Project, ProposalKind, State
+from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, Parts, parts
 from services.registry.reasons import RegistryReason
 from services.registry.rounds import store as rounds
@@ -23,7 +24,6 @@ from services.shared.staff import Role, Staff
 
 ALL = f"{PREFIX}/rounds/{{round_id:str}}/projects"
 ONE = f"{ALL}/{{candidate:str}}"
-PAGE_MAX = 200
 PURPOSES = (Purpose.VOUCHER, Purpose.EVIDENCE, Purpose.OTHER)
 Answer = Response[dict[str, Any]]
 
@@ -39,18 +39,16 @@ async def open_all(request: AnyRequest, round_id: FromPath[str], data: JSONBody[
 
 @get(ALL)
 async def list_all(
-    request: AnyRequest, round_id: FromPath[str], after: FromQuery[str] = "", limit: FromQuery[int] = 50
+    request: AnyRequest, round_id: FromPath[str], after: FromQuery[str] = "", limit: FromQuery[int] = LIMIT_DEFAULT
 ) -> dict[str, Any]:
     """A round's projects: all for the office and auditors, their own for units and officers."""
     own = parts(request)
     staff = await own.door.require(request, *access.READERS)
-    if not 1 <= limit <= PAGE_MAX:
-        raise Refusal(RegistryReason.BAD_FILTER, f"limit is {limit}; ask for 1 to {PAGE_MAX} projects at once.")
-    found = await reading.projects(own.pool, round_id, *views.scope(staff), after, limit + 1)
+    found = await reading.projects(own.pool, round_id, *views.scope(staff), after, checked_limit(limit) + 1)
     if not found and await rounds.load_round(own.pool, round_id) is None:
         raise rounds.unknown_round(round_id)
-    items = [views.head(each, _today(own, each)) for each in found[:limit]]
-    return {"items": items, "next": found[limit - 1].candidate if len(found) > limit else None}
+    answer = page(found, limit, lambda project: project.candidate)
+    return {**answer, "items": [views.head(each, _today(own, each)) for each in answer["items"]]}
 
 
 def _today(own: Parts, project: Project) -> Any:
