@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import chinese_calendar
 
@@ -43,6 +44,11 @@ class Clock:
     @property
     def trustworthy(self) -> bool:
         return self.measured and abs(self.offset_s) <= OFFSET_MAX_S
+
+
+def day_in(moment: datetime, timezone: str) -> date:
+    """The day that a moment falls on where the clocks show `timezone` (an IANA name)."""
+    return moment.astimezone(ZoneInfo(timezone)).date()
 
 
 def is_working_day(day: date) -> tuple[bool, bool]:

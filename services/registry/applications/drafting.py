@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -29,6 +28,7 @@ from services.registry.applications.stages import Stage, move
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
 from services.registry.reviews import store as reviews
+from services.shared.clock import day_in
 from services.shared.errors import CommonReason, Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Role, Staff
@@ -172,7 +172,7 @@ async def problems(connection: Connection | Pool, application: Application, now:
         application.unit_credit_code,
         frozenset(each.credit_code for each in consents if each.answer == "given"),
         await store.files(connection, application.application),
-        now.astimezone(ZoneInfo(application.timezone)).date(),
+        day_in(now, application.timezone),
     )
     return problems_of(read(application.content), around)
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -19,6 +18,7 @@ from services.registry.attachments.records import Purpose
 from services.registry.documents import forms
 from services.registry.documents.version_code import version_code
 from services.registry.rounds.applications import BudgetLine, Target, TeamMember, Unit
+from services.shared.clock import day_in
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -90,7 +90,7 @@ def _consents(
 
 
 def _day(at: datetime | None, timezone: str) -> str | None:
-    return at.astimezone(ZoneInfo(timezone)).date().isoformat() if at else None
+    return day_in(at, timezone).isoformat() if at else None
 
 
 def canonical(content: dict[str, Any]) -> str:
@@ -121,7 +121,7 @@ def printable(application: Application, version: Version) -> forms.ApplicationFo
         channel_name=content["channel_name"],
         lead=Unit(**content["lead"]),
         partners=tuple(Unit(**partner) for partner in content["partners"]),
-        filled_on=version.submitted_at.astimezone(ZoneInfo(application.timezone)).date(),
+        filled_on=day_in(version.submitted_at, application.timezone),
         need_analysis=sections["need_analysis"],
         work_plan=sections["work_plan"],
         innovation_analysis=sections["innovation_analysis"],

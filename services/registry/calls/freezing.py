@@ -6,7 +6,6 @@ Nothing is frozen while an application waits for a decision or may still be appe
 
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import tomlkit
 
@@ -24,6 +23,7 @@ from services.registry.rounds import pictures
 from services.registry.rounds import store as round_store
 from services.registry.rounds.views import Round
 from services.registry.settings import RegistrySettings
+from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
@@ -71,7 +71,7 @@ async def _require_decided(connection: Connection, call: Call, now: datetime) ->
                 RegistryReason.UNDECIDED, f"{len(waiting)} applications stand at {stage}; decide on them first.",
                 applications=waiting[:100],
             )  # fmt: skip
-    today = now.astimezone(ZoneInfo(call.timezone)).date()
+    today = day_in(now, call.timezone)
     open_until = await appeals.open_until(connection, call.call, call.appeal_working_days, today)
     if open_until is not None:
         raise Refusal(

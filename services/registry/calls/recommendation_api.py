@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Response, get, post, put
@@ -22,6 +21,7 @@ from services.registry.parts import PREFIX, parts
 from services.registry.printing import PDF, XLSX, document
 from services.registry.reasons import RegistryReason
 from services.registry.rounds.companions import Channel
+from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
@@ -146,7 +146,7 @@ async def _summary(request: AnyRequest, call: Call, channel: Channel) -> forms.R
                 )
             )  # fmt: skip
     code = version_code(msgspec.json.encode([call.call, channel.channel, sheet.version, sheet.ranked]))
-    today = own.clock.now().astimezone(ZoneInfo(call.timezone)).date()
+    today = day_in(own.clock.now(), call.timezone)
     return forms.RecommendationSummary(
         call.title, channel.name, call.quotas.get(channel.kind, len(rows)), tuple(rows), today, code
     )
@@ -178,7 +178,7 @@ async def _page(request: AnyRequest, found: Application) -> forms.Recommendation
     ]
     quota, rank = call.quotas.get(found.channel_kind), sheet.ranked.index(found.application) + 1
     beyond = quota is not None and found.channel_kind != quotas.DIRECT_KIND and rank > quota
-    day = (sheet.sent_at or own.clock.now()).astimezone(ZoneInfo(call.timezone)).date()
+    day = day_in(sheet.sent_at or own.clock.now(), call.timezone)
     return forms.RecommendationPage(
         round_title=call.title, channel_name=found.channel_name, application=found.application, title=found.title,
         lead_name=found.unit_name, level=found.level, category=found.category, rank=rank,

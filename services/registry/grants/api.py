@@ -2,7 +2,6 @@
 
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -17,6 +16,7 @@ from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, Parts, parts
 from services.registry.reasons import RegistryReason
 from services.registry.rounds import store as rounds
+from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
 from services.shared.postgres import transaction
@@ -52,7 +52,7 @@ async def list_all(
 
 
 def _today(own: Parts, project: Project) -> Any:
-    return own.clock.now().astimezone(ZoneInfo(project.timezone)).date()
+    return day_in(own.clock.now(), project.timezone)
 
 
 @get(ONE)

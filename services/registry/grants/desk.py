@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from services.registry.attachments import store as attachments
 from services.registry.attachments.records import Attachment
@@ -16,6 +15,7 @@ from services.registry.grants import access, reading, store
 from services.registry.grants.records import KIND, Project, State
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
+from services.shared.clock import day_in
 from services.shared.errors import ReasonWord, Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
@@ -37,7 +37,7 @@ class Act:
     @property
     def today(self) -> date:
         """The day in the round's own time zone."""
-        return self.now.astimezone(ZoneInfo(self.project.timezone)).date()
+        return day_in(self.now, self.project.timezone)
 
     async def log(self, verb: str, after: Any) -> None:
         """Append `project.<verb>` to the registry's log, in this act's transaction."""

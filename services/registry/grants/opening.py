@@ -4,7 +4,6 @@ Opening again is harmless: what has a project keeps it, and a newer confirmed li
 """
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,6 +13,7 @@ from services.registry.lists import store as lists
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
 from services.registry.rounds import store as rounds
+from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
@@ -54,7 +54,7 @@ async def open_projects(pool: Pool, round_id: str, form: OpenForm, staff: Staff,
     async with transaction(pool) as connection:
         await rounds.lock_round(connection, round_id.replace("\0", ""))
         round_ = await rounds.require_round(connection, round_id)
-        period = period_of(form, now.astimezone(ZoneInfo(round_.timezone)).date())
+        period = period_of(form, day_in(now, round_.timezone))
         version = await _confirmed_version(connection, round_id)
         chosen = await store.to_open(connection, round_id, version)
         for facts in chosen:

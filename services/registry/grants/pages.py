@@ -1,7 +1,6 @@
 """Public pages of projects: those of a round, and one with its money, inspections and acceptance; no personal data."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from litestar import Response, get
 from litestar.params import FromPath
@@ -9,6 +8,7 @@ from litestar.params import FromPath
 from services.registry.grants import access, reading, views
 from services.registry.parts import parts
 from services.registry.rounds import store as rounds
+from services.shared.clock import day_in
 from services.shared.pages import AnyRequest
 from services.shared.postgres import transaction
 from services.shared.vocabulary import CATEGORIES, LEVELS
@@ -35,7 +35,7 @@ async def project_page(request: AnyRequest, round_id: FromPath[str], candidate: 
         if found is None:
             raise access.unknown(candidate)
         facts = views.public(await reading.dossier(connection, found))
-    today = own.clock.now().astimezone(ZoneInfo(found.timezone)).date()
+    today = day_in(own.clock.now(), found.timezone)
     return own.pages.render(
         request, "project.html", **facts, today=today, levels=LEVELS, categories=CATEGORIES,
         contact=own.settings.contact,

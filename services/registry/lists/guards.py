@@ -4,13 +4,13 @@ Called by `proposals.py` inside its transaction, with the round locked.
 """
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from services.registry.lists import store
 from services.registry.lists.wanted import LINE_MAX, WantedConfirmation
 from services.registry.objections import store as objections
 from services.registry.reasons import RegistryReason
 from services.registry.rounds.views import Round
+from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection
 
@@ -75,5 +75,5 @@ def require_meeting(wanted: WantedConfirmation, round_: Round, now: datetime) ->
     number = wanted.meeting_number.strip()
     if not number or len(number) > LINE_MAX or not number.isprintable():
         raise Refusal(RegistryReason.BAD_MEETING, f"meeting_number must be 1 to {LINE_MAX} characters on one line.")
-    if wanted.held_on > now.astimezone(ZoneInfo(round_.timezone)).date():
+    if wanted.held_on > day_in(now, round_.timezone):
         raise Refusal(RegistryReason.BAD_MEETING, "held_on lies in the future; confirm the list after the meeting.")

@@ -1,7 +1,6 @@
 """When an objection is to be answered, and the gauges of what waits. Due dates are looked up when they are read."""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -11,6 +10,7 @@ from services.registry.calendar.days import WorkingCalendar
 from services.registry.objections import store
 from services.registry.objections.rules import ObjectionState
 from services.registry.objections.store import Objection
+from services.shared.clock import day_in
 from services.shared.postgres import Pool
 
 
@@ -27,7 +27,7 @@ def due(found: Objection, calendar: WorkingCalendar, now: datetime) -> Due:
     due_on = calendar.working_day_after(found.received_on, found.reply_days)[0]
     if found.answered_at is not None:
         return Due(due_on, None, False)
-    today = now.astimezone(ZoneInfo(found.timezone)).date()
+    today = day_in(now, found.timezone)
     return Due(due_on, calendar.working_days_left(today, due_on), today > due_on)
 
 
@@ -39,7 +39,7 @@ async def measure_once(pool: Pool, now: datetime) -> int:
     late = [
         1
         for received_on, days, timezone in await store.open_dates(pool)
-        if now.astimezone(ZoneInfo(timezone)).date() > calendar.working_day_after(received_on, days)[0]
+        if day_in(now, timezone) > calendar.working_day_after(received_on, days)[0]
     ]
     metrics.objections_overdue.set(len(late))
     return 0

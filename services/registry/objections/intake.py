@@ -10,7 +10,6 @@ import hmac
 import secrets
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -25,7 +24,7 @@ from services.registry.rounds import store as rounds
 from services.registry.rounds.views import Round
 from services.registry.settings import RegistrySettings
 from services.shared import crockford
-from services.shared.clock import Clock
+from services.shared.clock import Clock, day_in
 from services.shared.errors import Refusal
 from services.shared.keys import derive, seal, unseal
 from services.shared.postgres import Connection, Pool, transaction
@@ -61,7 +60,7 @@ class Intake:
             version = await _notice(connection, round_, filing.candidate, now)
             await self._require_work(connection, round_id, filing.altcha, address, now)
             await store.note_try(connection, self._keyed(address), now)
-            new = self._new(round_, version, filing, Medium.ONLINE, _local(now, round_), now, "")
+            new = self._new(round_, version, filing, Medium.ONLINE, day_in(now, round_.timezone), now, "")
             return await self._store(connection, new, person, "public")
 
     async def enter(self, round_id: str, filing: OfflineFiling, by: str) -> str:
@@ -69,7 +68,7 @@ class Intake:
         now = self._clock.now()
         async with transaction(self._pool) as connection:
             round_ = await rounds.require_round(connection, round_id)
-            person = rules.require_offline(filing, _local(now, round_))
+            person = rules.require_offline(filing, day_in(now, round_.timezone))
             received = rules.midday(filing.received_on, round_.timezone)
             if person is None:
                 _require_candidate(round_, filing.candidate)
@@ -145,7 +144,3 @@ async def _notice(connection: Connection, round_: Round, candidate: str | None, 
 def _require_candidate(round_: Round, candidate: str | None) -> None:
     if candidate is not None and candidate not in {card.candidate for card in round_.candidates}:
         raise Refusal(RegistryReason.UNKNOWN_CANDIDATE, "There is no such candidate in this round.")
-
-
-def _local(now: datetime, round_: Round) -> Any:
-    return now.astimezone(ZoneInfo(round_.timezone)).date()

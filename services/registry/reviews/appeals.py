@@ -1,7 +1,6 @@
 """Appeals (复议) of applicants against a decision, decided by somebody else than those who reviewed."""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from services.registry.applications import access
 from services.registry.applications import store as applications
@@ -11,6 +10,7 @@ from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
 from services.registry.reviews import reviewing, store
 from services.registry.reviews.checklists import COMMENT_MAX
+from services.shared.clock import day_in
 from services.shared.errors import CommonReason, Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
@@ -43,7 +43,7 @@ async def file(pool: Pool, application: str, text: str, actor: Staff, now: datet
         assert review is not None, "what is not accepted was reviewed"
         assert review.decided_on is not None, "what is not accepted was decided"
         last, _ = await calendar.working_day_after(connection, review.decided_on, review.appeal_working_days)
-        if now.astimezone(ZoneInfo(review.timezone)).date() > last:
+        if day_in(now, review.timezone) > last:
             raise Refusal(RegistryReason.DEADLINE_PASSED, f"Appeals were taken until {last}.", closed_at=last)
         if not await store.add_appeal(connection, application, review.cycle, told, actor.staff, now):
             raise Refusal(RegistryReason.ALREADY_DECIDED, "There is an appeal against this decision.")

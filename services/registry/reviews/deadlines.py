@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.registry.calendar.days import WorkingCalendar
+from services.shared.clock import day_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def review_due(calendar: WorkingCalendar, started_on: date, working_days: int, p
 
 def last_day_of(closes_at: datetime, timezone: str) -> date:
     """The last local day inside a half-open window: one that closes at midnight ended the day before."""
-    return (closes_at - timedelta(microseconds=1)).astimezone(ZoneInfo(timezone)).date()
+    return day_in(closes_at - timedelta(microseconds=1), timezone)
 
 
 def end_of_day(day: date, timezone: str) -> datetime:

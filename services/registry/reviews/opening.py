@@ -13,6 +13,7 @@ from services.registry.calendar import store as calendar
 from services.registry.log.record import record
 from services.registry.reviews import store
 from services.registry.reviews.deadlines import last_day_of, review_due
+from services.shared.clock import day_in
 from services.shared.postgres import Connection, Pool, transaction
 
 BATCH_MAX = 200
@@ -79,7 +80,7 @@ async def watch_reviews_once(pool: Pool, now: datetime) -> int:
     days = await calendar.load(pool)
     overdue = soon = 0
     for review in await store.open_reviews(pool, OPEN_MAX):
-        today = now.astimezone(ZoneInfo(review.timezone)).date()
+        today = day_in(now, review.timezone)
         due = review_due(days, review.started_on, review.working_days, review.pause, today)
         if due.paused:
             continue

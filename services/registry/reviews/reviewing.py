@@ -4,7 +4,6 @@ Every act holds the application's row, settles a completion that ended, refuses 
 """
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from services.registry.applications import access
 from services.registry.applications import store as applications
@@ -18,6 +17,7 @@ from services.registry.reviews.checklists import COMMENT_MAX, Checklist, Outcome
 from services.registry.reviews.deadlines import end_of_day
 from services.registry.reviews.opening import settle_completion
 from services.registry.reviews.store import Review
+from services.shared.clock import day_in
 from services.shared.errors import CommonReason, Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Role, Staff
@@ -70,7 +70,7 @@ def require_stage(found: Application, *stages: Stage) -> None:
 
 
 def local_day(now: datetime, review: Review) -> date:
-    return now.astimezone(ZoneInfo(review.timezone)).date()
+    return day_in(now, review.timezone)
 
 
 async def fill_checklist(pool: Pool, application: str, checklist: Checklist, actor: Staff, now: datetime) -> None:

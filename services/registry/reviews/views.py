@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,6 +13,7 @@ from services.registry.reviews.checklists import ITEMS, MAY_NOT_APPLY, REASON_NA
 from services.registry.reviews.deadlines import review_due
 from services.registry.reviews.reviewing import CHECKLISTS, DEPARTMENTS, RESULTS
 from services.registry.reviews.store import JointCheck, Review
+from services.shared.clock import day_in
 from services.shared.staff import Role, Staff
 
 _IN_HAND = (Stage.IN_REVIEW, Stage.COMPLETION)
@@ -40,7 +40,7 @@ def line(review: Review, days: WorkingCalendar, filled: int, now: datetime) -> d
 
 def due_facts(review: Review, days: WorkingCalendar, now: datetime) -> dict[str, Any]:
     """`due_on`, `days_left` (None once decided), `provisional`, `paused`, `late` where it was decided after its day."""
-    today = now.astimezone(ZoneInfo(review.timezone)).date()
+    today = day_in(now, review.timezone)
     due = review_due(days, review.started_on, review.working_days, review.pause, today)
     undecided = review.stage in _IN_HAND
     return {
@@ -113,7 +113,7 @@ def _appeal(review: Review, days: WorkingCalendar) -> dict[str, Any] | None:
 
 
 def _joint_check(asked: JointCheck, review: Review, now: datetime) -> dict[str, Any]:
-    today = now.astimezone(ZoneInfo(review.timezone)).date()
+    today = day_in(now, review.timezone)
     return {
         **msgspec.structs.asdict(asked),
         "department_name": DEPARTMENTS[asked.department],
@@ -151,4 +151,4 @@ def _applicant_actions(review: Review, days: WorkingCalendar, now: datetime) -> 
     if review.stage != Stage.NOT_ACCEPTED or review.appeal_filed_at is not None or review.decided_on is None:
         return []
     last, _ = days.working_day_after(review.decided_on, review.appeal_working_days)
-    return ["appeal"] if now.astimezone(ZoneInfo(review.timezone)).date() <= last else []
+    return ["appeal"] if day_in(now, review.timezone) <= last else []

@@ -19,6 +19,7 @@ from services.registry.reasons import RegistryReason
 from services.registry.rounds import pictures, store, withdrawals
 from services.registry.rounds.views import Round
 from services.registry.rounds.withdrawals import Withdrawal
+from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.messages import CandidateCard
 from services.shared.pages import AnyRequest
@@ -123,7 +124,7 @@ def _poster(own: Parts, round_: Round, card: CandidateCard) -> Poster:
         round_title=round_.title, number=card.number, title=card.title, unit=card.unit, level=card.level,
         voting_window=_span(round_.voting_opens_at, round_.voting_ends_at, round_.timezone),
         round_address=f"{own.settings.public_origin}/rounds/{round_.round}",
-        printed_on=round_.frozen_at.astimezone(ZoneInfo(round_.timezone)).date(),
+        printed_on=day_in(round_.frozen_at, round_.timezone),
     )  # fmt: skip
 
 
