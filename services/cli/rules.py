@@ -35,6 +35,7 @@ def check(file: Path, bundle: Path | None) -> None:
     """
     from services.shared.ranking.errors import InputError
     from services.shared.ranking.rules import nominal_weights, parse_rules, warnings
+    from services.shared.ranking.weights import weights_apart
 
     try:
         checked = parse_rules(_read(file), str(file))
@@ -45,7 +46,10 @@ def check(file: Path, bundle: Path | None) -> None:
     click.echo(f"digest  {checked.digest}")
     for sentence in warnings(checked):
         click.echo(f"warning: {sentence}")
-    _print_weights("nominal weights", nominal_weights(checked))
+    nominal = nominal_weights(checked)
+    for part in weights_apart(nominal, effective or {}):
+        click.echo(f"warning: {part} works with another weight than is written: they differ by more than a third")
+    _print_weights("nominal weights", nominal)
     if effective is not None:
         _print_weights("effective weights (share of the final score's standard deviation)", effective)
 

@@ -5,7 +5,7 @@ exactly the rules, rounding and ties included. Independent counts leave aside th
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -63,20 +63,24 @@ def draws_for(source: Source, wanted: int = DRAWS) -> int:
     return min(wanted, max(DRAWS_MIN, WORK_MAX // max(1, work)))
 
 
-def rank_intervals(source: Source, draws: Draws, count: int) -> Intervals:
-    """Rank `count` times from resampled panels and votes."""
+def rank_intervals(
+    source: Source, draws: Draws, count: int, progress: Callable[[int], None] | None = None
+) -> Intervals:
+    """Rank `count` times from resampled panels and votes; `progress` is told the number of each draw made."""
     panels = {}
     if source.marks is not None:
         panels = dict(panel_values(source.marks, source.rules, source.groups))
     blocks = _blocks(panels)
     tally = _Tally(source.ranking)
-    for _ in range(count):
+    for number in range(1, count + 1):
         scores = None if source.scores is None else _drawn_scores(source, panels, blocks, draws)
         votes = source.votes
         if votes is not None:
             # In order of their names: the order of a file's rows must not change which number goes to whom.
             votes = {key: draws.poisson(votes[key]) for key in sorted(votes)}
         tally.add(source.again(votes=votes, scores=scores))
+        if progress is not None:
+            progress(number)
     return tally.intervals(count)
 
 

@@ -112,10 +112,12 @@ def statistics_of(
     is_own: Callable[[str, str], bool] | None = None,
     names: Names | None = None,
     draws: int = DRAWS,
+    progress: Callable[[int], None] | None = None,
 ) -> Statistics:
     """Compute everything; `is_own(expert, candidate)` tells where an expert belongs, None where nobody knows.
 
-    The seed is the digest of the rules, which nobody could choose after the votes.
+    The seed is the digest of the rules, which nobody could choose after the votes. Nearly all time goes into the draws
+    of the rank intervals: `progress` is told the number of each, and may raise to end it.
     """
     named, seed = names or Names(), f"{source.rules.digest}:statistics"
     variants = _variants(source, exclusions)
@@ -130,19 +132,21 @@ def statistics_of(
         outlying=_outlying(source, named),
         affiliation=_affiliation(source, is_own, seed),
         weights=_weights(source),
-        intervals=rank_intervals(source, Draws(f"{seed}:places"), draws_for(source, draws)),
+        intervals=rank_intervals(source, Draws(f"{seed}:places"), draws_for(source, draws), progress),
         sensitivity=_renamed(variants, named),
         crossings=tuple(crossings(source)),
         own_sheets=tuple(own_sheets(source)),
     )
 
 
-def statistics_of_bundle(bundle: Bundle, *, draws: int = DRAWS) -> Statistics:
+def statistics_of_bundle(
+    bundle: Bundle, *, draws: int = DRAWS, progress: Callable[[int], None] | None = None
+) -> Statistics:
     """Compute the statistics of a published bundle; raises InputError as ranking it does."""
     rows = bundle.score_rows
     scores, lines = (None, None) if rows is None else (rows.scores, rows.lines)
     source = build_source(bundle.rules, bundle.candidates, bundle.votes, scores, bundle.lots_seed, lines)
-    return statistics_of(source, bundle.exclusions, draws=draws)
+    return statistics_of(source, bundle.exclusions, draws=draws, progress=progress)
 
 
 def _candidate_marks(source: Source, row: Row, names: Names) -> CandidateMarks:
