@@ -61,7 +61,8 @@ def _server(app: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        # A service may lead its hottest requests past ASGI, through a protocol of its own on the same parser.
+        http=getattr(app, "protocol", "httptools"),
         ws="none",
         lifespan="on",
         access_log=False,

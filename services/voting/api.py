@@ -35,6 +35,7 @@ from services.voting.pulse import Pulse
 from services.voting.reasons import Reason
 from services.voting.receipts import receipt_text
 from services.voting.rounds import FrozenRound, RoundBook
+from services.voting.slow_bodies import SlowBodies
 from services.voting.voter_token import VoterToken, VoterTokens
 
 _PREFIX = "/api/voting/v1/rounds/"
@@ -48,8 +49,9 @@ log = logging.getLogger(__name__)
 
 _BROKEN = Refused(CommonReason.INTERNAL, "The ballot was not recorded; the same ballot may be sent again.")
 _FULL = Refused(Reason.OVERLOADED, "Many people vote at this moment; send the same ballot again soon.", 2)
-_TOO_LARGE = Refused(CommonReason.BODY_TOO_LARGE, "A ballot is short; this body is longer than one can be.")
-_TOO_SLOW = Refused(Reason.BAD_BALLOT, "The ballot did not arrive in time; send it again.")
+TOO_LARGE = Refused(CommonReason.BODY_TOO_LARGE, "A ballot is short; this body is longer than one can be.")
+TOO_SLOW = Refused(Reason.BAD_BALLOT, "The ballot did not arrive in time; send it again.")
+_AWAY = Refused(Reason.OVERLOADED, "This worker is ending; send the same ballot again.", 1)
 _NO_TOKEN = Refused(Reason.BAD_TOKEN, "Sign in again with a new code; your choices are kept.")
 # A genuine token proves that its round exists: another worker, which made it, has heard of the round sooner.
 _BEHIND = Refused(Reason.OVERLOADED, "This round has only just begun here; send the same ballot again.", 1)
@@ -57,14 +59,17 @@ _NO_ROUND = Refused(Reason.UNKNOWN_ROUND, "There is no such round.")
 _OTHER_ROUND = Refused(Reason.BAD_TOKEN, "This sign-in belongs to another round; sign in to this one.")
 
 
-_Fields = dict[bytes, bytes]
+Fields = dict[bytes, bytes]
 
 
-class _Answer(msgspec.Struct):
+class Answer(msgspec.Struct):
+    """An answer as HTTP writes it, but for its length; `close`: the connection must end with it."""
+
     status: int
     body: bytes
     headers: list[tuple[bytes, bytes]]
     decision: str
+    close: bool = False
 
 
 class BallotForm(msgspec.Struct):
@@ -86,8 +91,25 @@ _decode = msgspec.json.Decoder(BallotForm).decode
 _decode_id = msgspec.json.Decoder(_Lenient).decode
 
 
+class Arrival(msgspec.Struct):
+    """A ballot request whose head has arrived; `refusal` is there where the body need not be read any more."""
+
+    round_id: str
+    fields: Fields
+    peer: str
+    identity: str
+    started: float
+    token: VoterToken | None = None
+    frozen: FrozenRound | None = None
+    received_at: datetime | None = None
+    refusal: Refused | None = None
+
+
 class BallotRoute:
-    """ASGI application: ballots here, everything else to the framework."""
+    """ASGI application: ballots here, everything else to the framework.
+
+    `ballot_protocol.py` leads ballots past ASGI altogether; both ways are `arrive`, `take`, `answer`.
+    """
 
     def __init__(
         self, rest: Callable[[Scope, Receive, Send], Any], *, rounds: RoundBook, tokens: VoterTokens,
@@ -98,63 +120,85 @@ class BallotRoute:
         self._rounds, self._tokens, self._admission = rounds, tokens, admission
         self._challenges, self._devices, self._addresses, self._clock = challenges, devices, addresses, clock
         self._pulse, self._round_key = pulse, round_key
-        self._body_max_bytes, self._body_timeout_s = body_max_bytes, body_timeout_s
+        self.body_max_bytes, self.body_timeout_s = body_max_bytes, body_timeout_s
+        self.reading = SlowBodies(body_timeout_s)
         self._in_flight = 0
         metrics.ballots_in_flight.set_function(lambda: self._in_flight)
-        self._reading: dict[asyncio.Task[Any], float] = {}
-        self._too_slow: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            path = scope["path"]
-            if path.endswith(_SUFFIX) and path.startswith(_PREFIX) and scope["method"] == "POST":
-                await self._answer(scope, receive, send, path[len(_PREFIX) : -len(_SUFFIX)])
+        if scope["type"] == ScopeType.HTTP and scope["method"] == "POST":
+            round_id = round_of(scope["path"])
+            if round_id:
+                await self._serve(scope, receive, send, round_id)
                 return
         await self._rest(scope, receive, send)
 
-    async def end_slow_bodies_once(self) -> int:
-        """Step of a loop: a trickle of bytes must not hold a connection for ever. One sweep instead of a timer each."""
-        now, ended = time.monotonic(), 0
-        for task, deadline in list(self._reading.items()):
-            if deadline > now:
-                break
-            del self._reading[task]
-            self._too_slow.add(task)
-            task.cancel()
-            ended += 1
-        return ended
-
-    async def _answer(self, scope: Any, receive: Receive, send: Send, round_id: str) -> None:
-        started = time.perf_counter()
-        fields = _fields(scope["headers"])
-        identity = identity_of(fields.get(b"x-request-id", b""))
-        self._in_flight += 1
+    async def _serve(self, scope: Any, receive: Receive, send: Send, round_id: str) -> None:
+        client = scope.get("client")
+        arrival = self.arrive(round_id, scope["headers"], client[0] if client else "")
+        outcome: Outcome = _AWAY
         try:
-            answer = await self._decide(scope, fields, receive, round_id, identity)
-            headers = [
-                *answer.headers,
-                (b"x-request-id", identity.encode()),
-                (b"content-length", b"%d" % len(answer.body)),
-            ]
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-            _decided(answer.decision).inc()
-            metrics.ballot_seconds.observe(time.perf_counter() - started)
+            outcome = arrival.refusal or await self._outcome(arrival, receive)
         finally:
-            self._in_flight -= 1
+            answer = self.answer(arrival, outcome)
+        headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+        if answer.close:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
-    async def _decide(self, scope: Any, fields: _Fields, receive: Receive, round_id: str, identity: str) -> _Answer:
+    async def _outcome(self, arrival: Arrival, receive: Receive) -> Outcome:
+        body, more = b"", True
         try:
-            outcome = await self._outcome(scope, fields, receive, round_id)
-        except Exception as error:
-            log.exception("ballot failed", extra={"failure": type(error).__name__})
-            outcome = _BROKEN
-        if isinstance(outcome, Accepted):
-            return _accepted(outcome)
-        return self._refused(outcome, round_id, identity)
+            async with asyncio.timeout(self.body_timeout_s):
+                while more and len(body) <= self.body_max_bytes:
+                    message: Any = await receive()
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            return TOO_SLOW
+        if len(body) > self.body_max_bytes:
+            return TOO_LARGE
+        taken = self.take(arrival, body)
+        return taken if isinstance(taken, Refused) else await taken
 
-    async def _outcome(self, scope: Any, fields: _Fields, receive: Receive, round_id: str) -> Outcome:
-        token = self._token(fields)
+    def arrive(self, round_id: str, headers: list[tuple[bytes, bytes]], peer: str) -> Arrival:
+        """Look at a request's head; `answer` must follow, whatever happens in between."""
+        self._in_flight += 1
+        fields = _fields(headers)
+        identity = identity_of(fields.get(b"x-request-id", b""))
+        arrival = Arrival(round_id, fields, peer, identity, time.perf_counter())
+        try:
+            arrival.refusal = self._early_refusal(arrival)
+        except Exception as error:
+            arrival.refusal = _broken(error)
+        return arrival
+
+    def take(self, arrival: Arrival, body: bytes) -> Refused | asyncio.Future[Outcome]:
+        """Look at the whole ballot and leave it with admission; the future has the outcome after the commit."""
+        try:
+            ballot = self._ballot(arrival, body)
+            return ballot if isinstance(ballot, Refused) else self._admission.submit(ballot)
+        except Exception as error:
+            return _broken(error)
+
+    def answer(self, arrival: Arrival, outcome: Outcome) -> Answer:
+        """What to write for an outcome; counts it."""
+        if arrival.refusal is None:
+            well = isinstance(outcome, Accepted) or outcome.reason is not Reason.OVERLOADED
+            self._pulse.note(arrival.token, well=well)
+        if isinstance(outcome, Accepted):
+            answer = _accepted(outcome, arrival.identity)
+        else:
+            answer = self._refused(outcome, arrival)
+        self._in_flight -= 1
+        _decided(answer.decision).inc()
+        metrics.ballot_seconds.observe(time.perf_counter() - arrival.started)
+        return answer
+
+    def _early_refusal(self, arrival: Arrival) -> Refused | None:
+        """What can be told without the body; else the round and the receive time are set."""
+        token = arrival.token = self._token(arrival.fields)
         if self._admission.full or not self._clock.trustworthy:
             self._pulse.note(token, well=False)
             return _FULL
@@ -163,71 +207,42 @@ class BallotRoute:
         frozen = self._rounds.by_number(token.round_number)
         if frozen is None:
             return _BEHIND
-        if frozen.id != round_id:
-            return _NO_ROUND if self._rounds.get(round_id) is None else _OTHER_ROUND
-        received_at = self._clock.now()
-        raw = await self._body(fields, receive)
-        if isinstance(raw, Refused):
-            return raw
-        ballot = self._ballot(scope, fields, frozen, token, raw, received_at)
-        if isinstance(ballot, Refused):
-            return ballot
-        outcome = await self._admission.submit(ballot)
-        self._pulse.note(token, well=isinstance(outcome, Accepted) or outcome.reason is not Reason.OVERLOADED)
-        return outcome
+        if frozen.id != arrival.round_id:
+            return _NO_ROUND if self._rounds.get(arrival.round_id) is None else _OTHER_ROUND
+        told = arrival.fields.get(b"content-length")
+        if told is not None and (len(told) > 9 or int(told) > self.body_max_bytes):
+            return TOO_LARGE
+        arrival.frozen, arrival.received_at = frozen, self._clock.now()
+        return None
 
-    def _refused(self, refused: Refused, round_id: str, identity: str) -> _Answer:
+    def _refused(self, refused: Refused, arrival: Arrival) -> Answer:
         reason = refused.reason
         refusals_total.labels(reason.value).inc()
-        extra: dict[str, Any] = {"request_id": identity}
-        if reason is Reason.WINDOW_CLOSED and (frozen := self._rounds.get(round_id)) is not None:
+        extra: dict[str, Any] = {"request_id": arrival.identity}
+        if reason is Reason.WINDOW_CLOSED and (frozen := self._rounds.get(arrival.round_id)) is not None:
             extra |= {"opens_at": frozen.opens, "closes_at": frozen.closes}
         elif reason is Reason.CHALLENGE_REQUIRED:
-            extra["challenge"] = self._challenges.make(round_id)
-        headers = list(_PROBLEM)
+            extra["challenge"] = self._challenges.make(arrival.round_id)
+        headers = [*_PROBLEM, (b"x-request-id", arrival.identity.encode())]
         if refused.retry_after_s is not None:
             headers.append((b"retry-after", str(refused.retry_after_s).encode()))
-        if reason is Reason.OVERLOADED or reason is CommonReason.BODY_TOO_LARGE:
-            # The body may still be on its way: this connection ends here.
-            headers.append((b"connection", b"close"))
         document = problem(reason, refused.detail, retry_after_s=refused.retry_after_s, **extra)
-        return _Answer(reason.status, msgspec.json.encode(document), headers, reason.value)
+        # The body may still be on its way: such a connection ends here.
+        close = reason is Reason.OVERLOADED or reason is CommonReason.BODY_TOO_LARGE or refused is TOO_SLOW
+        return Answer(reason.status, msgspec.json.encode(document), headers, reason.value, close)
 
-    def _token(self, fields: _Fields) -> VoterToken | None:
+    def _token(self, fields: Fields) -> VoterToken | None:
         value = fields.get(b"authorization", b"")
         if value[:7].lower() != b"bearer ":
             return None
         return self._tokens.verify(value[7:].strip().decode("latin-1"), self._clock.timestamp())
 
-    async def _body(self, fields: _Fields, receive: Receive) -> bytes | Refused:
-        """The whole body; a refusal when it is too long or comes too slowly."""
-        told = fields.get(b"content-length")
-        if told is not None and (len(told) > 9 or int(told) > self._body_max_bytes):
-            return _TOO_LARGE
-        task = asyncio.current_task()
-        assert task is not None
-        self._reading[task] = time.monotonic() + self._body_timeout_s
-        try:
-            message: Any = await receive()
-            body, more = message.get("body", b""), message.get("more_body", False)
-            while more and len(body) <= self._body_max_bytes:
-                message = await receive()
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-        except asyncio.CancelledError:
-            if task not in self._too_slow:
-                raise
-            self._too_slow.discard(task)
-            task.uncancel()
-            return _TOO_SLOW
-        finally:
-            self._reading.pop(task, None)
-        return body if len(body) <= self._body_max_bytes else _TOO_LARGE
-
-    def _ballot(
-        self, scope: Any, fields: _Fields, frozen: FrozenRound, token: VoterToken, raw: bytes, received_at: datetime
-    ) -> Ballot | Refused:
+    def _ballot(self, arrival: Arrival, raw: bytes) -> Ballot | Refused:
         """The ballot as admission takes it. What breaks a rule still looks up an earlier ballot of the same id."""
+        frozen, token, received_at = arrival.frozen, arrival.token, arrival.received_at
+        assert frozen is not None
+        assert token is not None
+        assert received_at is not None
         refusal: Refused | None = None
         if not frozen.is_open(received_at):
             refusal = Refused(Reason.WINDOW_CLOSED, "Ballots are taken between the opening and the closing moment.")
@@ -246,9 +261,8 @@ class BallotRoute:
         if isinstance(checked, str):
             refusal = refusal or Refused(Reason.BAD_BALLOT, checked)
             checked = tuple(sorted({frozen.numbers.get(candidate, 0) for candidate in chosen}))
-        client = scope.get("client")
-        peer = client[0] if client else ""
-        address = bucket(self._addresses.forwarded(peer, fields.get(b"x-forwarded-for", b"")))
+        fields = arrival.fields
+        address = bucket(self._addresses.forwarded(arrival.peer, fields.get(b"x-forwarded-for", b"")))
         key = self._round_key(frozen.id)
         entry = Entry(
             round_number=frozen.number,
@@ -270,7 +284,7 @@ class BallotRoute:
         return Ballot(entry, asyncio.get_running_loop().create_future(), refusal)
 
 
-def _fields(headers: list[tuple[bytes, bytes]]) -> _Fields:
+def _fields(headers: list[tuple[bytes, bytes]]) -> Fields:
     """Request headers by name; what came several times is joined, as HTTP allows for the two that we read."""
     fields = dict(headers)
     if len(fields) < len(headers):
@@ -285,10 +299,24 @@ def _decided(decision: str) -> Counter:
     return metrics.ballot_decisions_total.labels(decision)
 
 
-def _accepted(outcome: Accepted) -> _Answer:
+def round_of(path: str) -> str:
+    """The round that a path of ballots names, empty for every other path."""
+    if path.endswith(_SUFFIX) and path.startswith(_PREFIX):
+        return path[len(_PREFIX) : -len(_SUFFIX)]
+    return ""
+
+
+def _broken(error: Exception) -> Refused:
+    """A bug of ours: the phone is told, the log has where."""
+    log.error("ballot failed", exc_info=error, extra={"failure": type(error).__name__})
+    return _BROKEN
+
+
+def _accepted(outcome: Accepted, identity: str) -> Answer:
     recorded_at = outcome.recorded_at.astimezone(UTC).isoformat()
     body = (
         f'{{"receipt":"{receipt_text(outcome.receipt)}","ballot_id":"{outcome.ballot_id}",'
         f'"recorded_at":"{recorded_at}","index":{outcome.index}}}'
     ).encode()
-    return _Answer(201, body, _JSON, "recorded") if outcome.fresh else _Answer(200, body, _JSON, "repeated")
+    headers = [*_JSON, (b"x-request-id", identity.encode())]
+    return Answer(201, body, headers, "recorded") if outcome.fresh else Answer(200, body, headers, "repeated")

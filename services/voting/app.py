@@ -33,6 +33,7 @@ from services.voting.api_citizens import citizens_router
 from services.voting.api_delivery import delivery_router
 from services.voting.api_identity import identity_router
 from services.voting.api_staff import staff_router
+from services.voting.ballot_protocol import BallotProtocol
 from services.voting.challenges import Challenges
 from services.voting.codes import SignIn
 from services.voting.context import Context
@@ -174,13 +175,15 @@ def _own_loops(context: Context) -> list[Loop]:
 
 
 class Application:
-    """The ASGI application: the ballot route in front, the framework behind it."""
+    """The ASGI application: the ballot route in front, the framework behind it; `protocol` is for the server."""
+
+    protocol = BallotProtocol
 
     def __init__(self, settings: VotingSettings, clock: Clock | None = None) -> None:
         self.settings = settings
         self._clock = clock or Clock()
         self.context: Context | None = None
-        self._ballots: BallotRoute | None = None
+        self.ballots: BallotRoute | None = None
         pages = Pages("voting", FOLDER)
         self.litestar: Litestar = create_app(
             "voting",
@@ -211,7 +214,7 @@ class Application:
         self._edge = Edge(self.litestar)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._ballots or self._edge)(scope, receive, send)
+        await (self.ballots or self._edge)(scope, receive, send)
 
     @asynccontextmanager
     async def _lifespan(self, app: Litestar) -> AsyncIterator[None]:
@@ -242,11 +245,11 @@ class Application:
                 await loop.once()
             ballots = self._ballot_route(context, admission)
             own.append(Loop("give up slow ballots", admission.give_up_once, 0.5))
-            own.append(Loop("end slow bodies", ballots.end_slow_bodies_once, 0.5))
+            own.append(Loop("end slow bodies", ballots.reading.end_once, 0.5))
             await stack.enter_async_context(Loops(own))
-            self._ballots = ballots
+            self.ballots = ballots
             yield
-            self._ballots = None
+            self.ballots = None
 
     def _ballot_route(self, context: Context, admission: Admission) -> BallotRoute:
         settings = self.settings
