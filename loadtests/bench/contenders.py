@@ -120,8 +120,8 @@ def _accepting(start: Callable[[Stage], AbstractAsyncContextManager[Running]]) -
 
     async def turn(bench: Bench) -> Mapping[str, float]:
         async with start(bench.stage) as running:
-            expected = await bench.warm(running)
             await bench.stage.settle()
+            expected = await bench.warm(running)
             stretch, _ = await bench.accept(running, bench.plan.seconds, per_s=expected)
             return stretch.figures()
 
@@ -150,8 +150,8 @@ async def pgbench_voter(bench: Bench) -> Mapping[str, float]:
     """BenchBase's Voter by pgbench, checked against the rows it left."""
     stage, plan = bench.stage, bench.plan
     url = await stage.ensure_database("bench_voter", pgbench.SCHEMA.read_text("utf-8"))
-    warm = await pgbench.run_pgbench(url, _WARM_VOTES, plan.connections)
     await stage.settle()
+    warm = await pgbench.run_pgbench(url, _WARM_VOTES, plan.connections)
     roots, count = {"postgres": stage.pid("postgres")}, _rows(url, "votes")
     rows, before = await count(), processes.cpu_us(roots)
     run = await pgbench.run_pgbench(url, round(warm.per_s * plan.seconds), plan.connections)

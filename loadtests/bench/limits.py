@@ -46,8 +46,8 @@ async def postgres_batches(bench: Bench) -> dict[str, float]:
         assert all(one is not None and one.fresh for one in recorded)
 
     try:
-        await batch()
         await stage.settle()
+        await batch()
         return await _repeat(bench, batch, "postgres")
     finally:
         await writer.drop()

@@ -64,8 +64,8 @@ def _running(stage: Stage, roots: dict[str, int], port: int) -> Running:
 async def ours(bench: Bench) -> dict[str, float]:
     """Accepting, refusing second ballots, one connection, and a fixed rate of 70 % of the maximum just seen."""
     async with whole_platform(bench.stage) as running:
-        expected = await bench.warm(running)
         await bench.stage.settle()
+        expected = await bench.warm(running)
         accepted, voters = await bench.accept(running, bench.plan.seconds, per_s=expected)
         figures = accepted.figures()
         refused = await bench.refuse(running, voters, bench.plan.side_seconds, expected)
@@ -80,8 +80,8 @@ async def ours(bench: Bench) -> dict[str, float]:
 async def ours_unbatched(bench: Bench) -> dict[str, float]:
     """Batching off: throughput at 64 connections and latency alone."""
     async with unbatched_platform(bench.stage) as running:
-        expected = await bench.warm(running)
         await bench.stage.settle()
+        expected = await bench.warm(running)
         accepted, _ = await bench.accept(running, bench.plan.seconds, per_s=expected)
         alone, _ = await bench.accept(running, bench.plan.side_seconds, connections=1, per_s=expected)
         return accepted.figures() | {"p50_ms_at_1_connection": alone.load.p50_ms}
