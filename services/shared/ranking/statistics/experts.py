@@ -100,6 +100,8 @@ def _complete_table(part: Part) -> Table:
         for expert in of_candidate:
             counts[expert] += 1
     regular = sorted(expert for expert, count in counts.items() if 2 * count >= len(part.values))
+    if not regular:
+        return []
     return [[of[expert] for expert in regular] for of in part.values.values() if all(e in of for e in regular)]
 
 

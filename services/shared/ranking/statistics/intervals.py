@@ -21,8 +21,9 @@ WORK_MAX: Final = 20_000_000
 DRAWS_MIN: Final = 20
 # The middle 95 % of the draws; two candidates are separable when at most 5 % of the draws turn them round.
 OUTSIDE: Final = Fraction(5, 100)
-# In long lists only candidates this near to each other are compared.
+# In long lists only candidates near to each other are compared: at most so many places on, and so many pairs in all.
 NEIGHBOURS_MAX: Final = 50
+PAIRS_MAX: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """What resampling says; `draws` of the seed were made."""
+    """What resampling says; `draws` of the seed were made, pairs compared up to `neighbours` rows apart."""
 
     draws: int
+    neighbours: int
     places: tuple[PlaceInterval, ...]
     not_separable: tuple[Pair, ...]
 
@@ -152,12 +154,13 @@ class _Tally:
 
     def __init__(self, ranking: Ranking) -> None:
         self._rows = ranking.rows
+        self._neighbours = min(NEIGHBOURS_MAX, max(1, PAIRS_MAX // max(1, len(ranking.rows))))
         self._places: dict[str, Counter[int]] = {row.candidate: Counter() for row in ranking.rows}
         self._selected: Counter[str] = Counter()
         self._pairs = [
             (row.candidate, other.candidate)
             for at, row in enumerate(ranking.rows)
-            for other in ranking.rows[at + 1 : at + 1 + NEIGHBOURS_MAX]
+            for other in ranking.rows[at + 1 : at + 1 + self._neighbours]
             if other.group == row.group
         ]
         self._turned = [0] * len(self._pairs)
@@ -185,4 +188,4 @@ class _Tally:
             cut = int(OUTSIDE / 2 * count)
             share = Fraction(self._selected[row.candidate], count)
             places.append(PlaceInterval(row.group, row.place, row.candidate, found[cut], found[count - 1 - cut], share))
-        return Intervals(count, tuple(places), pairs)
+        return Intervals(count, self._neighbours, tuple(places), pairs)

@@ -44,9 +44,8 @@ def own_sheets(source: Source) -> list[OwnSheet]:
     if source.rules.selection is None:
         return []
     found = []
-    for members in source.groups.values():
-        inside = set(members)
-        rows = [row for row in source.ranking.rows if row.candidate in inside]
+    for rows in source.rows_by_group().values():
+        inside = {row.candidate for row in rows}
         cut = min((row.total for row in rows if row.outcome == "selected"), default=None)
         parts = [] if source.marks is None else parts_of(source.marks, inside)
         medians = {part.name: _median(part, [v for of in part.values.values() for v in of.values()]) for part in parts}

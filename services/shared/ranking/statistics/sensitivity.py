@@ -7,6 +7,7 @@ told. Called by `report.py`; nothing of it changes the result.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Final, Literal
 
 from services.shared.ranking.errors import InputError
@@ -75,7 +76,7 @@ def other_weights(source: Source) -> list[Variant]:
         if votes != combination.votes:
             changed = replace(combination, votes=votes, experts=whole - votes)
             rules = replace(source.rules, combination=changed)
-            found.append(variant(source, "votes_weight", _plain(votes), lambda rules=rules: source.again(rules)))
+            found.append(variant(source, "votes_weight", _plain(votes), partial(source.again, rules)))
     return found
 
 
@@ -87,10 +88,7 @@ def without_each_expert(source: Source) -> list[Variant]:
     def leave_out(expert: str) -> Ranking:
         return source.again(scores=source.rescored(source.rules, {expert}))
 
-    return [
-        variant(source, "without_expert", expert, lambda expert=expert: leave_out(expert))
-        for expert in source.experts()
-    ]
+    return [variant(source, "without_expert", expert, partial(leave_out, expert)) for expert in source.experts()]
 
 
 def other_aggregates(source: Source) -> list[Variant]:
@@ -103,11 +101,7 @@ def other_aggregates(source: Source) -> list[Variant]:
         return source.again(rules, scores=source.rescored(rules))
 
     own = source.rules.experts.aggregate
-    return [
-        variant(source, "aggregate", each, lambda each=each: aggregated(each))
-        for each in OTHER_AGGREGATES
-        if each != own
-    ]
+    return [variant(source, "aggregate", each, partial(aggregated, each)) for each in OTHER_AGGREGATES if each != own]
 
 
 def _with_aggregate(rules: Rules, aggregate: Aggregate) -> Rules:
@@ -122,14 +116,11 @@ def leader_doubled(source: Source) -> list[Variant]:
     if source.votes is None:
         return []
     found = []
-    for members in source.groups.values():
-        rows = [row for row in source.ranking.rows if row.candidate in set(members)]
+    for rows in source.rows_by_group().values():
         leader = min(rows, key=lambda row: (-(row.votes or 0), row.candidate))
         votes = {key: 2 * count if key[0] == leader.candidate else count for key, count in source.votes.items()}
         if leader.votes:
-            found.append(
-                variant(source, "leader_doubled", leader.candidate, lambda votes=votes: source.again(votes=votes))
-            )
+            found.append(variant(source, "leader_doubled", leader.candidate, partial(source.again, votes=votes)))
     return found
 
 
@@ -159,8 +150,7 @@ def crossings(source: Source) -> list[Crossing]:
     combination = source.rules.combination
     whole = combination.votes + combination.experts
     found = []
-    for group, members in source.groups.items():
-        rows = [row for row in source.ranking.rows if row.candidate in set(members)]
+    for group, rows in source.rows_by_group().items():
         for direction, end in (("down", Fraction(0)), ("up", whole)):
             found.append(_crossing(group, rows, combination.votes, end, whole, direction))
     return found

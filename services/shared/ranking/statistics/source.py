@@ -11,7 +11,7 @@ from services.shared.ranking.marks import Marks, Sheet, build_marks
 from services.shared.ranking.model import Rules
 from services.shared.ranking.numbers import common_denominator
 from services.shared.ranking.ranking import groups_of, rank_scored
-from services.shared.ranking.result import Ranking
+from services.shared.ranking.result import Ranking, Row
 from services.shared.ranking.scores import Score
 from services.shared.ranking.votes import VoteCounts
 
@@ -42,6 +42,13 @@ class Source:
     def experts(self) -> list[str]:
         """Return everybody who marked a standing candidate, in code point order."""
         return [] if self.marks is None else sorted({expert for expert, _, _ in self.marks.by_expert()})
+
+    def rows_by_group(self) -> dict[str, list[Row]]:
+        """Return the rows of each group that has any, best first."""
+        found: dict[str, list[Row]] = {}
+        for row in self.ranking.rows:
+            found.setdefault(row.group, []).append(row)
+        return found
 
     def again(
         self,
