@@ -24,7 +24,9 @@ VOTING = "/api/voting/v1"
 SCORING = "/api/scoring/v1"
 KNOWN_WITHIN_S = 60.0
 SEALED_WITHIN_S = 120.0
-NAMES = ("rules.toml", "candidates.csv", "channels.toml", "criteria.toml", "experts.toml", "reveal.toml")
+NAMES = (
+    "rules.toml", "candidates.csv", "channels.toml", "criteria.toml", "experts.toml", "exemptions.toml", "reveal.toml",
+)  # fmt: skip
 _DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,7})h)?(?:(\d{1,7})m)?(?:(\d{1,8})s?)?")
 _SECONDS = (86_400, 3_600, 60, 1)
 

@@ -11,8 +11,56 @@ from tests.integration.registry.test_lists import SELECTION, publish
 from tests.support.project_rounds import PROJECT_DAMAGE
 from tests.support.registry_people import add_unit
 
+_CALL = (
+    "INSERT INTO calls (call, title, rules, timezone, review_working_days, appeal_working_days, created_by, state,"
+    " application_opens_at, application_closes_at, quotas) VALUES ('{call}', '', '', 'Asia/Shanghai', 5, 3, 'ann',"
+    " '{state}', now() - interval '1 day', now() + interval '1 day', '{{\"district\": 1}}');"
+)
+_ANNOUNCED = _CALL.format(call="autumn", state="announced")
+_APPLICATION = (
+    f"{_ANNOUNCED} INSERT INTO applications (application, call, unit, channel, stage, created_by)"
+    " SELECT 'a1', 'autumn', unit, channel, '{stage}', 'ann' FROM units;"
+)
+_SUBMITTED = _APPLICATION.replace("{stage}", "submitted")
+_VERSION = (
+    "INSERT INTO application_versions VALUES ('a1', {number}, '{content}', sha256('{{}}'), 'CODE',"
+    " now() + interval '{days} days', 'ann');"
+)
+_FILE = "INSERT INTO attachments VALUES ('f1', 'application', 'a1', 'other', '', '', 1, sha256(''), 'ann', now());"
+_OBJECTION = (
+    "INSERT INTO objections (receipt, round, list_version, kind, medium, ground, text, received_on, entered_at,"
+    " reply_days) VALUES (repeat('R', 20), 'small', 1, 'named', 'online', 'untrue', '', '2020-10-02', '2020-10-02', 5);"
+)
+_CONFIRMED = "INSERT INTO list_confirmations VALUES ('small', 1, 1, '', '2020-10-20', NULL, '{at}');"
 # What a bug or an attacker with the owner's rights would leave behind, and the invariant that must speak.
 DAMAGE = {
+    "versions_are_what_their_hash_says": _SUBMITTED + _VERSION.format(number=1, content="x", days=0),
+    "versions_of_applications_are_dense": _SUBMITTED + _VERSION.format(number=2, content="{}", days=0),
+    "what_left_the_draft_was_handed_in": _SUBMITTED,
+    "applications_were_handed_in_inside_the_window": _SUBMITTED + _VERSION.format(number=1, content="{}", days=2),
+    "every_application_is_led_by_a_lead": f"{_SUBMITTED} UPDATE units SET kind = 'university'",
+    "every_version_was_logged": _SUBMITTED + _VERSION.format(number=1, content="{}", days=0),
+    "every_attachment_was_logged": _FILE,
+    "files_belong_to_their_application": f"{_FILE} INSERT INTO application_files VALUES ('f1', 'a2')",
+    "frozen_calls_are_rounds": _CALL.format(call="autumn", state="frozen"),
+    "numbers_keep_their_commitment": _CALL.format(call="small", state="frozen"),
+    "reviews_were_opened_with_their_stage": _APPLICATION.replace("{stage}", "in_review"),
+    "decisions_rest_on_two_checklists": "INSERT INTO review_decisions VALUES ('a1', 1, 'accepted', '', '', 'agreed',"
+    " 'ann', now(), '2020-10-15')",
+    "sent_recommendations_keep_to_the_quota": f"{_ANNOUNCED} INSERT INTO recommendations (call, channel, ranked,"
+    " sent_at) VALUES ('autumn', 'wuhua', '{a1,a2}', now())",
+    "withdrawals_have_two_signatures": "INSERT INTO withdrawals VALUES ('w', 'small', 'c1', '', 'ann', now());"
+    " INSERT INTO candidate_withdrawals VALUES ('small', 'c1', 'w', now(), 'ann')",
+    "changes_of_lists_were_signed_by_two": "INSERT INTO list_proposals (round, act, list_version, content, proposed_by,"
+    " proposed_at) VALUES ('small', 'change', 1, '{}', 'ann', now()); INSERT INTO list_changes (round, proposal,"
+    " since_version, kind, candidate, reason, text) SELECT round, proposal, 2, 'remove', 'c1', 'untrue', ''"
+    " FROM list_proposals",
+    "every_changed_list_has_its_changes": "UPDATE lists SET origin = 'change'",
+    "lists_were_confirmed_after_their_window": _CONFIRMED.format(at="2020-10-01"),
+    "confirmed_lists_had_every_objection_answered": _OBJECTION + _CONFIRMED.format(at="2020-10-20"),
+    "objections_were_upheld_by_two": f"{_OBJECTION} ALTER TABLE objections DROP CONSTRAINT objections_check;"
+    " UPDATE objections SET state = 'upheld', decided_by = 'ann', confirmed_by = 'ann', answered_at = now()",
+    "who_objected_is_kept_and_leads_name_nobody": _OBJECTION,
     "every_account_change_left_a_message": "DELETE FROM outbox WHERE stream = 'registry.staff'",
     "every_round_change_left_a_message": "UPDATE round_states SET version = version + 1",
     "every_account_has_an_event": "DELETE FROM staff_events",

@@ -11,6 +11,7 @@ import pytest
 from services.cli.client import Answer, CheckFailed, Client, CommandFailed, expect, wait_for
 from services.cli.round_status import gather, told
 from services.cli.rounds import Duration, read_folder
+from services.registry.rounds.files import COMPANIONS
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,12 @@ def test_a_folder_is_read_byte_for_byte_and_nothing_else_of_it(tmp_path: Path) -
     files = read_folder(tmp_path)
     assert sorted(files) == ["applications/K1.toml", "rules.toml"]
     assert files["rules.toml"].encode() == (tmp_path / "rules.toml").read_bytes()
+
+
+def test_a_folder_may_hold_every_file_that_the_registry_knows(tmp_path: Path) -> None:
+    for name in ("rules.toml", *COMPANIONS):
+        (tmp_path / name).write_text("x")
+    assert sorted(read_folder(tmp_path)) == sorted(["rules.toml", *COMPANIONS])
 
 
 def test_a_folder_without_rules_or_with_another_encoding_is_told(tmp_path: Path) -> None:
