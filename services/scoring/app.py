@@ -12,7 +12,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 from redis.asyncio import Redis
 
-from services.scoring import api, api_rankings, followers, metrics, pages, pages_results, store
+from services.scoring import api, api_rankings, followers, metrics, pages, pages_results, statistics, store
 from services.scoring.desk import Desk, Keys
 from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
@@ -103,6 +103,7 @@ def _loops(desk: Desk, redis: Redis) -> list[Loop]:
             Follower(pool, redis, VOTING_TALLIES, followers.tally_applier(desk.keys.tallies)).follow_once,
         ),
         Loop("relay rankings", Relay(pool, redis, SCORING_RANKINGS).relay_once),
+        Loop("make statistics", lambda: statistics.attach_once(desk)),
         Loop("count sheets", lambda: count_sheets_once(pool), idle_s=_GAUGES_EVERY_S),
     ]
 

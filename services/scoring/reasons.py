@@ -10,6 +10,7 @@ class Reason(ReasonWord):
     UNKNOWN_CANDIDATE = "unknown_candidate", 404, "There is no such candidate"
     UNKNOWN_SHEET = "unknown_sheet", 404, "There is no such score sheet"
     UNKNOWN_RANKING = "unknown_ranking", 404, "There is no such published ranking"
+    STATISTICS_PENDING = "statistics_pending", 404, "The statistics are not made yet"
     NOT_ON_PANEL = "not_on_panel", 403, "You are not on this round's panel"
     WINDOW_CLOSED = "window_closed", 403, "Scoring is not open"
     ROUND_PUBLISHED = "round_published", 409, "The ranking is published"

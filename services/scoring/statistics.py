@@ -1,0 +1,134 @@
+"""The statistics beside each ranking: made once by a background step, hidden until the ranking is published.
+
+They are computed from the marks as the service knows them, since in most public bundles an expert has another name on
+each candidate; what is told names experts by pseudonyms only. Called by `app.py` (the step) and `api_rankings.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from services.scoring import statistics_store as store
+from services.scoring.combination import AUDITORS_SCORES, pseudonym
+from services.scoring.desk import Desk
+from services.scoring.reasons import Reason
+from services.scoring.records import Ranking
+from services.scoring.store import ranking_files
+from services.shared.errors import Refusal
+from services.shared.ranking.advice import needs_expert_identity
+from services.shared.ranking.bundle import parse_exclusions, parse_reveal, parse_scores, parse_votes
+from services.shared.ranking.candidates import Candidate, parse_candidates
+from services.shared.ranking.errors import InputError
+from services.shared.ranking.model import Rules
+from services.shared.ranking.rules import parse_rules
+from services.shared.ranking.statistics.intervals import DRAWS
+from services.shared.ranking.statistics.report import Names, public_statistics, statistics_json, statistics_of
+from services.shared.ranking.statistics.source import build_source
+
+# In place of a candidate's identifier, which never holds a space: the name of an expert over the whole round.
+_WHOLE_ROUND = "the whole round"
+_RETRY_AFTER_S = 15
+
+Affiliations = Mapping[str, Sequence[tuple[str, str]]]
+
+
+async def attach_once(desk: Desk, draws: int = DRAWS) -> int:
+    """Make the statistics of one ranking that lacks them; returns 1, or 0 when there is none."""
+    found = await store.next_without_statistics(desk.pool)
+    if found is None:
+        return 0
+    round_id, version = found
+    files = await ranking_files(desk.pool, round_id, version)
+    affiliations = await store.affiliations(desk.pool, round_id)
+    stopped = threading.Event()
+    try:
+        # Thousands of rankings: seconds of arithmetic, which must not stop the experts' saves.
+        body = await asyncio.to_thread(make, round_id, files, affiliations, desk.keys.pseudonyms, draws, stopped)
+    finally:
+        # A thread cannot be cancelled: one that goes on would keep a stopping service waiting for it.
+        stopped.set()
+    await store.put_statistics(desk.pool, round_id, version, body)
+    return 1
+
+
+class Stopped(Exception):
+    """The service stops before the statistics are made; the next start makes them."""
+
+
+def make(
+    round_id: str,
+    files: Mapping[str, bytes],
+    affiliations: Affiliations,
+    key: bytes,
+    draws: int = DRAWS,
+    stopped: threading.Event | None = None,
+) -> bytes:
+    """Return statistics.json of a ranking's files; raises Stopped soon after `stopped` is set.
+
+    An old ranking that today's software refuses gets `{"refused": reason}`, rather than being tried for ever.
+    """
+
+    def check(_: int) -> None:
+        if stopped is not None and stopped.is_set():
+            raise Stopped
+
+    try:
+        rules = parse_rules(files["rules.toml"])
+        candidates = parse_candidates(files["candidates.csv"])
+        known = {each.candidate for each in candidates}
+        votes = parse_votes(files["votes.csv"], known) if "votes.csv" in files else None
+        scores = parse_scores(files[AUDITORS_SCORES]) if AUDITORS_SCORES in files else None
+        exclusions = parse_exclusions(files["exclusions.csv"]) if "exclusions.csv" in files else ()
+        seed = parse_reveal(files["reveal.toml"]) if "reveal.toml" in files else None
+        source = build_source(rules, candidates, votes, scores, seed)
+        is_own = _is_own(candidates, affiliations)
+        names = _names(rules, round_id, key)
+        return statistics_json(
+            statistics_of(source, exclusions, is_own=is_own, names=names, draws=draws, progress=check)
+        )
+    except InputError as error:
+        return json.dumps({"refused": error.reason}, ensure_ascii=False).encode()
+
+
+def _is_own(candidates: Sequence[Candidate], affiliations: Affiliations) -> Callable[[str, str], bool]:
+    """An expert's own candidates are those of the expert's unit, or recommended through the expert's channel."""
+    by_name = {each.candidate: each for each in candidates}
+
+    def is_own(expert: str, candidate: str) -> bool:
+        card = by_name[candidate]
+        return any(
+            bool(unit and unit == card.unit) or bool(channel and channel == card.channel)
+            for unit, channel in affiliations.get(expert, ())
+        )
+
+    return is_own
+
+
+def _names(rules: Rules, round_id: str, key: bytes) -> Names:
+    """On a candidate an expert is called as in the public scores.csv; over the round by a name that leads to none."""
+    linked = needs_expert_identity(rules)
+    whole = "" if linked else _WHOLE_ROUND
+    return Names(
+        whole=lambda expert: pseudonym(key, round_id, whole, expert),
+        on_candidate=lambda expert, candidate: pseudonym(key, round_id, "" if linked else candidate, expert),
+    )
+
+
+async def document_of(desk: Desk, rules: Rules, ranking: Ranking, sees_all: bool) -> Any:
+    """The statistics as whoever asks may see them; raises Refusal `statistics_pending` until they are made.
+
+    Where the rules publish only the selected, the public gets nothing that names another candidate.
+    """
+    body = await store.statistics(desk.pool, ranking.round, ranking.version)
+    if body is None:
+        detail = "They are made in the background after each ranking; ask again in a moment."
+        raise Refusal(Reason.STATISTICS_PENDING, detail, retry_after_s=_RETRY_AFTER_S)
+    document = json.loads(body)
+    if sees_all or rules.publication.ranking == "all":
+        return document
+    rows = ranking.body["rows"]
+    return public_statistics(document, {row["candidate"] for row in rows if row["outcome"] == "selected"})

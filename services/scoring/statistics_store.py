@@ -1,0 +1,46 @@
+"""SQL of the statistics that stand beside rankings. Called by `statistics.py` only."""
+
+from __future__ import annotations
+
+from services.shared.postgres import Pool
+
+
+async def next_without_statistics(pool: Pool) -> tuple[str, int] | None:
+    """(round, version) of the newest ranking that lacks its statistics: a published one, or a round's newest."""
+    row = await pool.fetchrow(
+        "SELECT r.round, r.version FROM rankings AS r"
+        " LEFT JOIN ranking_statistics AS s USING (round, version)"
+        " LEFT JOIN publications AS p USING (round, version)"
+        " WHERE s.version IS NULL AND (p.version IS NOT NULL OR NOT EXISTS"
+        " (SELECT FROM rankings AS n WHERE n.round = r.round AND n.version > r.version))"
+        " ORDER BY r.created_at DESC, r.round, r.version LIMIT 1"
+    )
+    return None if row is None else (row["round"], row["version"])
+
+
+async def put_statistics(pool: Pool, round_id: str, version: int, body: bytes) -> None:
+    """Keep a ranking's statistics; what is there already stays."""
+    await pool.execute(
+        "INSERT INTO ranking_statistics (round, version, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        round_id, version, body,
+    )  # fmt: skip
+
+
+async def statistics(pool: Pool, round_id: str, version: int) -> bytes | None:
+    body: bytes | None = await pool.fetchval(
+        "SELECT body FROM ranking_statistics WHERE round = $1 AND version = $2", round_id, version
+    )
+    return body
+
+
+async def affiliations(pool: Pool, round_id: str) -> dict[str, list[tuple[str, str]]]:
+    """(unit, channel) of every expert by user name, as the account says and as the round's pool says."""
+    rows = await pool.fetch(
+        "SELECT username AS expert, unit, channel FROM staff WHERE 'expert' = ANY(roles)"
+        " UNION SELECT expert, unit, channel FROM pool_experts WHERE round = $1",
+        round_id,
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["expert"], []).append((row["unit"], row["channel"]))
+    return found
