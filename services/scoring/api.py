@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post, put
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
-from services.scoring import progress, sheets, store, views
+from services.scoring import paging, progress, sheets, store, views
 from services.scoring.desk import desk_of
+from services.scoring.office import proposals
+from services.scoring.office.proposals import Kind
 from services.scoring.rankings import states
 from services.scoring.views import Json
 from services.shared.staff import Role
@@ -19,11 +21,24 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class SheetBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Marks by criterion as decimals in quotes; some may still be missing. `version`: the one this is based on."""
+    """Marks by criterion as decimals in quotes; some may still be missing. `version`: the one this is based on.
+
+    `comments` by criterion; left out, they stay as they are.
+    """
 
     marks: dict[str, Any]
     comment: str = ""
+    comments: dict[str, str] | None = None
     version: int | None = None
+
+    def read(self) -> sheets.Written:
+        return sheets.Written(self.marks, self.comment, self.comments, self.version)
+
+
+class SubmitBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Criteria whose mark at an end of its range is meant."""
+
+    acknowledged: list[str] = []
 
 
 class RecusalBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,7 +99,7 @@ async def save_sheet(
 ) -> Json:
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
-    sheet = await sheets.save_sheet(desk, expert, round_id, candidate, data.marks, data.comment, data.version)
+    sheet = await sheets.save_sheet(desk, expert, round_id, candidate, data.read())
     return views.sheet_json(await desk.round(round_id), sheet)
 
 
@@ -93,10 +108,17 @@ async def save_sheet(
     summary="Submit a complete sheet, which locks it",
     status_code=HTTP_200_OK,
 )
-async def submit_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Json:
+async def submit_sheet(
+    request: AnyRequest,
+    round_id: FromPath[str],
+    candidate: FromPath[str],
+    data: JSONBody[SubmitBody | None] = None,
+) -> Json:
+    """Without a body, marks at an end of their range, which every answer names as `extreme`, are taken as meant."""
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
-    sheet = await sheets.submit_sheet(desk, expert, round_id, candidate)
+    acknowledged = None if data is None else data.acknowledged
+    sheet = await sheets.submit_sheet(desk, expert, round_id, candidate, acknowledged)
     return views.sheet_json(await desk.round(round_id), sheet)
 
 
@@ -120,17 +142,32 @@ async def recuse(
 
 @post(
     "/rounds/{round_id:str}/sheets/{candidate:str}/reopenings",
-    summary="Open an expert's sheet again, with a reason",
+    summary="Propose to open an expert's sheet again; a second administrator confirms the proposal",
     status_code=HTTP_201_CREATED,
 )
 async def reopen(
     request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str], data: JSONBody[ReopeningBody]
 ) -> Json:
     desk = desk_of(request)
-    administrator = await desk.door.require(request, Role.ADMINISTRATOR)
-    sheet = await sheets.reopen(desk, administrator, round_id, candidate, data.expert, data.reason)
-    # The office sees that it is open, not what the expert gave.
-    return {"candidate": sheet.candidate, "expert": sheet.expert, "state": sheet.state.value, "version": sheet.version}
+    official = await desk.door.require(request, Role.ADMINISTRATOR)
+    made = await proposals.propose(desk, official, round_id, Kind.REOPEN_SHEET, candidate, data.expert, data.reason)
+    return {"proposal": made.proposal, "candidate": candidate, "expert": made.expert, "state": "proposed"}
 
 
-ROUTES = [show_round, show_state, show_queue, show_sheet, save_sheet, submit_sheet, recuse, reopen]
+@get("/rounds/{round_id:str}/sheets/{candidate:str}/versions", summary="Every version of the expert's own sheet")
+async def show_versions(
+    request: AnyRequest,
+    round_id: FromPath[str],
+    candidate: FromPath[str],
+    after: FromQuery[int] = 0,
+    limit: FromQuery[int] = paging.LIMIT_DEFAULT,
+) -> Json:
+    desk = desk_of(request)
+    expert = await desk.door.require(request, Role.EXPERT)
+    found, _, _ = await sheets.open_sheet(desk, round_id, candidate, expert)
+    wanted = paging.checked_limit(limit) + 1
+    known = await store.sheet_versions(desk.pool, found.id, candidate, expert.username, after, wanted)
+    return paging.page(known, limit, lambda each: each["version"], dict)
+
+
+ROUTES = [show_round, show_state, show_queue, show_sheet, save_sheet, submit_sheet, recuse, reopen, show_versions]

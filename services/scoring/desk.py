@@ -6,12 +6,14 @@ Built once in `app.py`; handlers find it with `desk_of`. Rounds are read anew on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from litestar import Request
 
 from services.scoring import store
+from services.scoring.panels import store as panel_store
+from services.scoring.panels.conflicts import conflicts
 from services.scoring.reasons import Reason
 from services.scoring.rounds import Round, read_round
 from services.scoring.settings import ScoringSettings
@@ -49,25 +51,31 @@ class Desk:
     clock: Clock
     keys: Keys
     settings: ScoringSettings
-    _rounds: dict[str, tuple[tuple[int, str], Round]] = field(default_factory=dict)
+    _rounds: dict[str, tuple[store.RoundState, Round]] = field(default_factory=dict)
 
     async def round(self, round_id: str, connection: Connection | None = None) -> Round:
         """The round as newest known; raises Refusal `unknown_round`."""
         reader = connection or self.pool
-        version = await store.round_version(reader, round_id) if _ROUND_ID.fullmatch(round_id) else None
-        if version is None:
+        state = await store.round_state(reader, round_id) if _ROUND_ID.fullmatch(round_id) else None
+        if state is None:
             raise Refusal(Reason.UNKNOWN_ROUND, "No round has this identifier; check the address.")
         known = self._rounds.get(round_id)
-        if known is not None and known[0] == version:
+        if known is not None and known[0] == state:
             return known[1]
-        body = await store.round_message(reader, round_id)
-        assert body is not None
-        found = read_round(body)
+        found = await self._read(reader, round_id)
         if len(self._rounds) >= _ROUNDS_CACHED_MAX:
             self._rounds.clear()
-        # What was read may be newer than the version asked for: the cache is keyed by what it holds.
-        self._rounds[round_id] = ((found.message.version, found.message.digest), found)
+        # What was read may be newer than the state asked for; then the next look reads it once more, never an old one.
+        self._rounds[round_id] = (state, found)
         return found
+
+    async def _read(self, reader: Connection | Pool, round_id: str) -> Round:
+        body = await store.round_message(reader, round_id)
+        assert body is not None
+        bare = read_round(body)
+        people = await panel_store.facts_of_experts(reader, round_id)
+        tied = conflicts(people, bare.message.candidates, await panel_store.lifted(reader, round_id))
+        return replace(bare, seats=await panel_store.seats(reader, round_id), conflicts=tied)
 
     async def rounds(self) -> list[Round]:
         """Every round, newest name first."""

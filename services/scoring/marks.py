@@ -61,5 +61,11 @@ def missing(marks: Mapping[str, str], criteria: Sequence[Criterion]) -> list[str
     return [criterion.id for criterion in criteria if criterion.id not in marks]
 
 
+def extreme(marks: Mapping[str, str], criteria: Sequence[Criterion]) -> list[str]:
+    """Criteria whose mark stands at an end of the range: meant now and then, more often a slip of the finger."""
+    ends = {each.id: (each.minimum, each.maximum) for each in criteria}
+    return [name for name, mark in marks.items() if parse_decimal(mark) in ends.get(name, ())]
+
+
 def _bad(criterion: Criterion, what: str) -> Refusal:
     return Refusal(Reason.BAD_MARKS, f"{criterion.title or criterion.id}: {what}.", criterion=criterion.id)

@@ -7,3 +7,6 @@ scoring_sheet_acts_total = Counter("scoring_sheet_acts_total", "Acts on score sh
 scoring_rankings_total = Counter("scoring_rankings_total", "Rankings computed and proposed for publication.")
 scoring_publications_total = Counter("scoring_publications_total", "Rankings published.")
 scoring_tallies_total = Counter("scoring_tallies_total", "Sealed tallies taken over from voting.")
+scoring_office_acts_total = Counter(
+    "scoring_office_acts_total", "Acts of the office on panels, meetings, paper sheets and proposals.", ["act"]
+)

@@ -18,6 +18,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_401_UNAU
 from services.scoring import names, sheets, store, views
 from services.scoring.api import SheetBody
 from services.scoring.desk import Desk, desk_of, pages_of
+from services.scoring.panels import panel
 from services.scoring.reasons import Reason
 from services.scoring.records import Sheet, SheetState
 from services.scoring.rounds import Round
@@ -29,11 +30,15 @@ from services.shared.staff import Role, Staff, bearer
 
 AnyRequest = Request[Any, Any, Any]
 MARK = "mark."
+MEANT = "meant."
 # Refusals that the sheet itself explains, beside what the expert wrote; any other is a page of its own.
 _TOLD_ON_SHEET = frozenset(
     {Reason.BAD_MARKS, Reason.MARKS_MISSING, Reason.REASON_MISSING, Reason.SHEET_CHANGED, Reason.WINDOW_CLOSED}
-    | {Reason.SHEET_SUBMITTED, Reason.SHEET_RECUSED, Reason.ROUND_PUBLISHED}
+    | {Reason.SHEET_SUBMITTED, Reason.SHEET_RECUSED, Reason.ROUND_PUBLISHED, Reason.MARKS_EXTREME}
+    | {Reason.LETTER_UNSIGNED, Reason.LETTER_CHANGED, Reason.NOT_IN_MEETING}
 )
+
+_NAMES_CRITERIA = (Reason.BAD_MARKS, Reason.MARKS_MISSING, Reason.MARKS_EXTREME)
 
 
 async def _expert(desk: Desk, request: AnyRequest) -> Staff | None:
@@ -74,7 +79,7 @@ def _queue(round_: Round, own: Mapping[str, Sheet], queue: Json) -> Json:
     return queue | {
         "timezone": round_.timezone,
         "rehearsal": round_.message.rehearsal,
-        "done": sum(sheet.candidate in {card.candidate for card in round_.standing} for sheet in done),
+        "done": sum(round_.scores(sheet.expert, sheet.candidate) for sheet in done),
         "next": next(waiting, None),
     }
 
@@ -101,7 +106,7 @@ async def _render_sheet(
     """The sheet with what is stored, or with what was just written and why it was not taken."""
     desk = desk_of(request)
     own = await store.sheets_of_expert(desk.pool, round_.id, expert.username)
-    order = [each.candidate for each in round_.standing]
+    order = [each.candidate for each in round_.cards_of(expert.username)]
     here = order.index(card.candidate)
     window = round_.window_state(desk.clock.now())
     translate = pages_of(request).translate(request)
@@ -122,6 +127,8 @@ async def _render_sheet(
         editable=sheet.state is SheetState.DRAFT and (window.state == "open" or sheet.may_finish),
         problem=refusal and _sentence(translate, refusal, round_),
         wrong=_wrong_criteria(refusal),
+        doubtful=[] if refusal is None else refusal.extra.get("extreme", []),
+        letter=await panel.unsigned_letter(desk, round_, expert),
         previous=order[here - 1] if here else None,
         following=order[here + 1] if here + 1 < len(order) else None,
         position=here + 1,
@@ -155,7 +162,7 @@ def _criterion(round_: Round, criterion_id: str) -> Json:
 def _wrong_criteria(refusal: Refusal | None) -> list[str]:
     if refusal is None:
         return []
-    named = refusal.extra.get("missing") or [refusal.extra.get("criterion", "")]
+    named = refusal.extra.get("missing") or refusal.extra.get("extreme") or [refusal.extra.get("criterion", "")]
     return [str(name) for name in named]
 
 
@@ -172,9 +179,13 @@ def _sentence(translate: Callable[[str], str], refusal: Refusal, round_: Round) 
         Reason.SHEET_SUBMITTED: "评分表已经提交并锁定，没有保存。",
         Reason.SHEET_RECUSED: "您已对这个项目申报回避，没有保存。",
         Reason.ROUND_PUBLISHED: "结果已经公布，不能再改。",
+        Reason.MARKS_EXTREME: "这是最低分或最高分，请核对，确认无误后勾选再提交：",
+        Reason.LETTER_UNSIGNED: "请先阅读并签署承诺书，再评分。没有保存。",
+        Reason.LETTER_CHANGED: "承诺书已经更新，请重新阅读后签署。",
+        Reason.NOT_IN_MEETING: "评审会还没有进行到这个项目，没有保存。",
     }
     reason = next(each for each in Reason if each is refusal.reason)
-    return translate(texts[reason]) + (named if reason in (Reason.BAD_MARKS, Reason.MARKS_MISSING) else "")
+    return translate(texts[reason]) + (named if reason in _NAMES_CRITERIA else "")
 
 
 @post("/expert/rounds/{round_id:str}/candidates/{candidate:str}", include_in_schema=False)
@@ -205,13 +216,18 @@ async def _act(desk: Desk, expert: Staff, round_id: str, candidate: str, written
         reason = written.get("reason", "").strip() or written.get("usual_reason", "")
         await sheets.recuse(desk, expert, round_id, candidate, reason)
         return SheetState.RECUSED.value
+    if action == "sign":
+        await panel.sign_letter(desk, round_id, expert, written.get("letter", ""))
+        return "signed"
     marks = {key.removeprefix(MARK): value for key, value in written.items() if key.startswith(MARK)}
     version = written.get("version", "")
     based_on = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
-    await sheets.save_sheet(desk, expert, round_id, candidate, marks, written.get("comment", ""), based_on)
+    content = sheets.Written(marks, written.get("comment", ""), based_on=based_on)
+    await sheets.save_sheet(desk, expert, round_id, candidate, content)
     if action != "submit":
         return "saved"
-    await sheets.submit_sheet(desk, expert, round_id, candidate)
+    meant = [key.removeprefix(MEANT) for key in written if key.startswith(MEANT)]
+    await sheets.submit_sheet(desk, expert, round_id, candidate, meant)
     return SheetState.SUBMITTED.value
 
 
@@ -222,7 +238,7 @@ async def autosave(
     """What `expert.js` sends after each change, with the form's token in `x-csrftoken`."""
     desk = desk_of(request)
     expert = await desk.door.require(request, Role.EXPERT)
-    sheet = await sheets.save_sheet(desk, expert, round_id, candidate, data.marks, data.comment, data.version)
+    sheet = await sheets.save_sheet(desk, expert, round_id, candidate, data.read())
     return views.sheet_json(await desk.round(round_id), sheet)
 
 

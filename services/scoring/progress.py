@@ -26,9 +26,9 @@ class ExpertProgress(msgspec.Struct, frozen=True):
 
 
 def counting(round_: Round, statuses: Iterable[SheetStatus]) -> list[SheetStatus]:
-    """The sheets that belong to the result: of candidates who did not withdraw, by members of the panel."""
+    """The sheets that belong to the result: of candidates who did not withdraw, by experts who score them."""
     standing = {card.candidate for card in round_.standing}
-    return [each for each in statuses if each.candidate in standing and round_.is_panellist(each.expert)]
+    return [each for each in statuses if each.candidate in standing and round_.scores(each.expert, each.candidate)]
 
 
 def panel_progress(round_: Round, statuses: Sequence[SheetStatus]) -> list[ExpertProgress]:
@@ -37,7 +37,7 @@ def panel_progress(round_: Round, statuses: Sequence[SheetStatus]) -> list[Exper
     return [
         ExpertProgress(
             expert=expert,
-            assigned=len(round_.standing),
+            assigned=len(round_.cards_of(expert)),
             saved=_count(relevant, expert, SheetState.DRAFT),
             submitted=_count(relevant, expert, SheetState.SUBMITTED),
             recused=_count(relevant, expert, SheetState.RECUSED),
@@ -71,6 +71,6 @@ def require_scored(round_: Round, statuses: Sequence[SheetStatus], now: datetime
 
 
 def _waits_for_experts(round_: Round, statuses: Sequence[SheetStatus]) -> bool:
-    if not round_.message.experts:
+    if not round_.message.experts and not round_.seats:
         return not any(each.state is SheetState.SUBMITTED for each in counting(round_, statuses))
     return any(each.submitted + each.recused < each.assigned for each in panel_progress(round_, statuses))

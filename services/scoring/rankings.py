@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from importlib.metadata import version as installed_version
 
 import msgspec
@@ -23,6 +24,7 @@ from services.scoring.reasons import Reason
 from services.scoring.records import Ranking, Tally
 from services.scoring.results import ranking_body
 from services.scoring.rounds import Round
+from services.scoring.sheets import require_reason
 from services.shared import outbox
 from services.shared.errors import Refusal
 from services.shared.keys import SealBroken, unseal
@@ -53,19 +55,67 @@ def open_tally(key: bytes, round_id: str, sealed: bytes, digest: str) -> TallyCo
     return msgspec.json.decode(plain, type=TallyContent)
 
 
-async def propose(desk: Desk, round_id: str, administrator: Staff) -> Ranking:
-    """Compute the ranking and propose it; the same inputs proposed again by the same person change nothing."""
+class Cause(StrEnum):
+    """Why a published ranking may be computed again."""
+
+    OBJECTION_UPHELD = "objection_upheld"
+    BALLOTS_EXCLUDED = "ballots_excluded"
+    BALLOTS_RESTORED = "ballots_restored"
+    SHEET_REOPENED = "sheet_reopened"
+    CANDIDATE_WITHDRAWN = "candidate_withdrawn"
+    SOFTWARE_CORRECTED = "software_corrected"
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """Why version n+1 is made, in a word and a sentence."""
+
+    cause: Cause
+    reason: str
+
+
+async def propose(
+    desk: Desk, round_id: str, administrator: Staff, recomputation: Recomputation | None = None
+) -> Ranking:
+    """Compute the ranking and propose it; the same inputs proposed again by the same person change nothing.
+
+    Once a version is published another one needs its cause and reason, which are kept with it.
+    """
     async with transaction(desk.pool) as connection:
         await store.hold_round(connection, round_id)
         inputs = await _gather(desk, connection, round_id, desk.clock.now())
         known = await store.rankings(connection, round_id)
         if known and _stands(known[-1], inputs, administrator):
             return known[-1]
+        published = [each.version for each in known if each.published_at is not None]
+        if published and recomputation is None:
+            detail = f"Version {published[-1]} is published; name the cause and the reason of computing it again."
+            raise Refusal(Reason.REASON_MISSING, detail, causes=[cause.value for cause in Cause])
         combined = await _combine(inputs)
         new = _new_ranking(inputs, combined, len(known) + 1, administrator, desk.clock.now())
         await store.put_ranking(connection, new, combined.files)
+        if published and recomputation is not None:
+            reason = require_reason(recomputation.reason)
+            await store.put_recomputation(
+                connection, round_id, new.version, published[-1], recomputation.cause.value, reason
+            )
     metrics.scoring_rankings_total.inc()
     return new
+
+
+async def preview(desk: Desk, round_id: str, administrator: Staff) -> tuple[Ranking | None, Ranking]:
+    """(the newest published ranking, what would be proposed now); nothing is stored.
+
+    Refused as a proposal is: decisions on sheets and ballots are made and sealed before anybody sees their effect.
+    """
+    async with transaction(desk.pool) as connection:
+        await store.hold_round(connection, round_id)
+        inputs = await _gather(desk, connection, round_id, desk.clock.now())
+        known = await store.rankings(connection, round_id)
+        published = [each.version for each in known if each.published_at is not None]
+        before = await store.ranking(connection, round_id, published[-1]) if published else None
+        combined = await _combine(inputs)
+    return before, _new_ranking(inputs, combined, len(known) + 1, administrator, desk.clock.now())
 
 
 def _stands(newest: Ranking, inputs: _Inputs, administrator: Staff) -> bool:
@@ -103,7 +153,7 @@ async def _gather(desk: Desk, connection: Connection, round_id: str, now: dateti
     sheets = [
         sheet
         for sheet in await store.submitted_sheets(connection, round_id)
-        if sheet.candidate in standing and found.is_panellist(sheet.expert)
+        if sheet.candidate in standing and found.scores(sheet.expert, sheet.candidate)
     ]
     files = input_files(found, content, sheets, desk.keys.pseudonyms)
     return _Inputs(found, tally, content, files, inputs_digest(files))

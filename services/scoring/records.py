@@ -23,6 +23,8 @@ class SheetAct(StrEnum):
     SUBMITTED = "submitted"
     RECUSED = "recused"
     REOPENED = "reopened"
+    RESTORED = "restored"
+    ENTERED = "entered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Sheet:
     version: int = 0
     state: SheetState = SheetState.DRAFT
     marks: dict[str, str] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
     comment: str = ""
     may_finish: bool = False
     saved_at: datetime | None = None

@@ -7,6 +7,7 @@ moves between the look at the sheets and the act that rests on it. Called by the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import asyncpg
 
@@ -19,7 +20,7 @@ from services.shared.ranking.rules import parse_rules
 Reader = Connection | Pool
 _ROUND_LOCKS = 0x7078
 
-_SHEET = "round, candidate, expert, version, state, marks, comment, may_finish, saved_at, submitted_at"
+_SHEET = "round, candidate, expert, version, state, marks, comments, comment, may_finish, saved_at, submitted_at"
 _RANKING = (
     "r.round, r.version, r.rules_digest, r.tally_version, r.tally_digest, r.sheets_digest, r.inputs_digest, r.digest,"
     " r.software, r.proposed_by, r.created_at, p.confirmed_by, p.published_at"
@@ -53,10 +54,20 @@ async def put_round(connection: Connection, message: RoundMessage) -> None:
     )
 
 
-async def round_version(reader: Reader, round_id: str) -> tuple[int, str] | None:
-    """(version, digest) of the newest known message of a round."""
-    row = await reader.fetchrow("SELECT version, digest FROM rounds WHERE round = $1", round_id)
-    return None if row is None else (row["version"], row["digest"])
+RoundState = tuple[object, ...]
+
+
+async def round_state(reader: Reader, round_id: str) -> RoundState | None:
+    """What changes whenever a round's message, seats or known conflicts do; None for an unknown round."""
+    row = await reader.fetchrow(
+        "SELECT version, digest, (SELECT count(*) FROM seats AS s WHERE s.round = r.round) AS seats,"
+        " (SELECT count(*) FROM conflict_lifts AS l WHERE l.round = r.round) AS lifts,"
+        " (SELECT sum(p.version) FROM pool_experts AS p WHERE p.round = r.round) AS pool,"
+        " (SELECT sum(a.version) FROM staff AS a WHERE 'expert' = ANY(a.roles)) AS staff"
+        " FROM rounds AS r WHERE round = $1",
+        round_id,
+    )
+    return None if row is None else tuple(row)
 
 
 async def round_message(reader: Reader, round_id: str) -> bytes | None:
@@ -105,6 +116,18 @@ async def sheets_of_expert(reader: Reader, round_id: str, expert: str) -> dict[s
     return {row["candidate"]: _sheet(row) for row in rows}
 
 
+async def sheet_versions(
+    reader: Reader, round_id: str, candidate: str, expert: str, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Versions of one sheet after a version, in order: what it said, which act made it, when and why."""
+    rows = await reader.fetch(
+        "SELECT version, act, state, marks, comments, comment, reason, at FROM sheet_versions"
+        " WHERE round = $1 AND candidate = $2 AND expert = $3 AND version > $4 ORDER BY version LIMIT $5",
+        round_id, candidate, expert, after, limit,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
 async def submitted_sheets(reader: Reader, round_id: str) -> list[Sheet]:
     """Every submitted sheet of a round, ordered by candidate and expert."""
     rows = await reader.fetch(
@@ -125,18 +148,18 @@ async def sheet_statuses(reader: Reader, round_id: str) -> list[SheetStatus]:
 
 async def put_sheet(connection: Connection, new: Sheet, act: SheetAct, actor: str, reason: str = "") -> None:
     """Store a sheet's next version as its current state and in the trace."""
-    values = (new.round, new.candidate, new.expert, new.version, new.state.value, new.marks, new.comment)
+    values = (new.round, new.candidate, new.expert, new.version, new.state.value, new.marks, new.comments, new.comment)
     await connection.execute(
-        "INSERT INTO sheets (round, candidate, expert, version, state, marks, comment, may_finish, saved_at,"
-        " submitted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        "INSERT INTO sheets (round, candidate, expert, version, state, marks, comments, comment, may_finish, saved_at,"
+        " submitted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         " ON CONFLICT (round, candidate, expert) DO UPDATE SET version = excluded.version, state = excluded.state,"
-        " marks = excluded.marks, comment = excluded.comment, may_finish = excluded.may_finish,"
-        " saved_at = excluded.saved_at, submitted_at = excluded.submitted_at",
+        " marks = excluded.marks, comments = excluded.comments, comment = excluded.comment,"
+        " may_finish = excluded.may_finish, saved_at = excluded.saved_at, submitted_at = excluded.submitted_at",
         *values, new.may_finish, new.saved_at, new.submitted_at,
     )  # fmt: skip
     await connection.execute(
-        "INSERT INTO sheet_versions (round, candidate, expert, version, state, marks, comment, act, actor, reason, at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO sheet_versions (round, candidate, expert, version, state, marks, comments, comment, act, actor,"
+        " reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         *values, act.value, actor, reason, new.saved_at,
     )  # fmt: skip
 
@@ -235,3 +258,20 @@ async def has_role(reader: Reader, username: str, role: str) -> bool:
             "SELECT EXISTS (SELECT FROM staff WHERE username = $1 AND $2 = ANY(roles) AND NOT disabled)", username, role
         )
     )
+
+
+async def put_recomputation(
+    connection: Connection, round_id: str, version: int, based_on: int, cause: str, reason: str
+) -> None:
+    await connection.execute(
+        "INSERT INTO recomputations (round, version, based_on, cause, reason) VALUES ($1, $2, $3, $4, $5)",
+        round_id, version, based_on, cause, reason,
+    )  # fmt: skip
+
+
+async def recomputations(reader: Reader, round_id: str) -> dict[int, dict[str, Any]]:
+    """Why versions were computed again, by version."""
+    rows = await reader.fetch(
+        "SELECT version, based_on, cause, reason FROM recomputations WHERE round = $1 ORDER BY version", round_id
+    )
+    return {row["version"]: dict(row) for row in rows}

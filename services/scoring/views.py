@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.scoring.marks import missing
+from services.scoring.marks import extreme, missing
 from services.scoring.progress import ExpertProgress
 from services.scoring.records import Ranking, Sheet, Tally
 from services.scoring.rounds import Round
@@ -49,8 +49,10 @@ def sheet_json(round_: Round, sheet: Sheet) -> Json:
         "version": sheet.version,
         "state": sheet.state.value,
         "marks": {name: sheet.marks[name] for name in _ids(round_) if name in sheet.marks},
+        "comments": sheet.comments,
         "comment": sheet.comment,
         "missing": missing(sheet.marks, round_.criteria),
+        "extreme": extreme(sheet.marks, round_.criteria),
         "saved_at": sheet.saved_at,
         "submitted_at": sheet.submitted_at,
     }
@@ -67,7 +69,7 @@ def queue_json(round_: Round, sheets: Mapping[str, Sheet], expert: str, now: dat
         "title": round_.title,
         "window": round_.window_state(now),
         "criteria": [_criterion_json(round_, criterion) for criterion in round_.criteria],
-        "sheets": [_queued(round_, card, sheets.get(card.candidate), expert) for card in round_.standing],
+        "sheets": [_queued(round_, card, sheets.get(card.candidate), expert) for card in round_.cards_of(expert)],
     }
 
 

@@ -48,7 +48,7 @@ def balanced(
         free = [each for each in experts if candidate not in conflicts.get(each, frozenset())]
         if len(free) < marks_each:
             return Unassignable(f"{candidate} has only {len(free)} experts without a conflict")
-        free.sort(key=lambda each: (loads[each], _lot(seed, candidate, each)))  # noqa: B023 - used at once
+        free.sort(key=lambda each: (loads[each], _lot(seed, candidate, each)))
         duties[candidate] = set(free[:marks_each])
         for each in duties[candidate]:
             loads[each] += 1

@@ -64,9 +64,9 @@ def draw(
 ) -> list[Panel] | Undrawable:
     """Panels of every group in the order of `needs`; nobody sits on two.
 
-    `tied` tells, by group and expert, with how many of the group's candidates the expert is in conflict. Seats that need
-    a field are filled first, then the others, both in the order of the lots: chance decides, nothing is optimised, and
-    a pool in which that ends short is refused rather than drawn again.
+    `tied` tells, by group and expert, with how many of the group's candidates the expert is in conflict. Seats that
+    need a field are filled first, then the others, both in the order of the lots: chance decides, nothing is optimised,
+    and a pool in which that ends short is refused rather than drawn again.
     """
     everybody = sorted(pool, key=lambda each: each.expert)
     taken: set[str] = set()
@@ -74,9 +74,7 @@ def draw(
     for need in needs:
         counts = (tied or {}).get(need.group, {})
         free = [
-            each
-            for each in everybody
-            if each.expert not in taken and counts.get(each.expert, 0) <= need.conflicts_max
+            each for each in everybody if each.expert not in taken and counts.get(each.expert, 0) <= need.conflicts_max
         ]
         free.sort(key=lambda each: lot(seed, need.group, each.expert))
         drawn = _draw_one(free, need)

@@ -162,6 +162,15 @@ class Scoring:
         assert submitted.status_code == 200, submitted.text
 
 
+async def agree(office: Scoring, proposed: httpx.Response, by: str = "bob", round_id: str = "small") -> httpx.Response:
+    """Confirm what somebody else proposed."""
+    assert proposed.status_code == 201, proposed.text
+    number = proposed.json()["proposal"]
+    confirmed = await office.call("POST", f"/rounds/{round_id}/proposals/{number}/confirmations", by)
+    assert confirmed.status_code == 201, confirmed.text
+    return confirmed
+
+
 def scoring_settings(servers: PlatformServers, database: Database) -> ScoringSettings:
     environment = servers.environment
     return ScoringSettings(

@@ -17,7 +17,7 @@ from services.shared.messages import SCORING_RANKINGS, RankingMessage, decode
 from services.shared.outbox import lag_s
 from services.shared.ranking.bundle import rank_bundle, read_bundle
 from services.shared.ranking.ranking import ranking_csv
-from tests.integration.scoring.conftest import Scoring, scored_rules
+from tests.integration.scoring.conftest import Scoring, agree, scored_rules
 from tests.support.waiting import wait_until
 
 RANKINGS = "/rounds/small/rankings"
@@ -40,8 +40,8 @@ async def sealed(scored: Scoring) -> Scoring:
     return scored
 
 
-async def publish(office: Scoring) -> int:
-    proposed = await office.call("POST", RANKINGS, "ann")
+async def publish(office: Scoring, recomputation: dict[str, str] | None = None) -> int:
+    proposed = await office.call("POST", RANKINGS, "ann", json=recomputation)
     assert proposed.status_code == 201, proposed.text
     version = int(proposed.json()["version"])
     confirmed = await office.call("POST", f"{RANKINGS}/{version}/confirmations", "bob")
@@ -210,7 +210,7 @@ async def test_a_round_of_experts_alone_needs_no_tally(office: Scoring) -> None:
 async def test_a_proposal_overtaken_by_new_marks_or_votes_is_stale(sealed: Scoring) -> None:
     await sealed.call("POST", RANKINGS, "ann")
     body = {"expert": "xu", "reason": "录入错误"}
-    await sealed.call("POST", "/rounds/small/sheets/c1/reopenings", "ann", json=body)
+    await agree(sealed, await sealed.call("POST", "/rounds/small/sheets/c1/reopenings", "ann", json=body))
     blocked = await sealed.call("POST", f"{RANKINGS}/1/confirmations", "bob")
     assert (blocked.status_code, blocked.json()["reason"]) == (409, "sheet_open")
     await sealed.score("xu", "c1", "60", "60")
@@ -347,9 +347,12 @@ async def test_a_correction_after_publication_is_a_new_version_beside_the_old_on
     await publish(sealed)
     first = (await sealed.call("GET", f"{RANKINGS}/1.csv")).content
     body = {"expert": "xu", "reason": "录入错误"}
-    await sealed.call("POST", "/rounds/small/sheets/c1/reopenings", "ann", json=body)
+    await agree(sealed, await sealed.call("POST", "/rounds/small/sheets/c1/reopenings", "ann", json=body))
     await sealed.score("xu", "c1", "60", "60")
-    assert await publish(sealed) == 2
+    bare = await sealed.call("POST", RANKINGS, "ann")
+    assert (bare.status_code, bare.json()["reason"]) == (422, "reason_missing")
+    assert "sheet_reopened" in bare.json()["causes"]
+    assert await publish(sealed, {"cause": "sheet_reopened", "reason": "录入错误"}) == 2
     listed = (await sealed.call("GET", RANKINGS)).json()["rankings"]
     assert [(each["version"], each["state"]) for each in listed] == [(1, "published"), (2, "published")]
     assert (await sealed.call("GET", f"{RANKINGS}/1.csv")).content == first

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.scoring.conftest import Scoring, scored_rules
+from tests.integration.scoring.conftest import Scoring, agree, scored_rules
 
 SHEET = "/rounds/small/sheets/c1"
 
@@ -119,18 +119,25 @@ async def test_a_declared_conflict_takes_the_marks_out_but_not_the_trace(panel: 
     assert first["marks"] == {"innovation": "90"}
 
 
-async def test_a_sheet_is_reopened_by_an_administrator_with_a_reason(panel: Scoring) -> None:
+async def test_a_sheet_is_reopened_by_two_administrators_with_a_reason(panel: Scoring) -> None:
     await panel.score("xu", "c1", "90", "80")
     body = {"expert": "xu", "reason": "录入错误"}
     assert (await panel.call("POST", f"{SHEET}/reopenings", "xu", json=body)).status_code == 403
     without = await panel.call("POST", f"{SHEET}/reopenings", "ann", json={**body, "reason": ""})
     assert (without.status_code, without.json()["reason"]) == (422, "reason_missing")
     opened = await panel.call("POST", f"{SHEET}/reopenings", "ann", json=body)
-    assert (opened.status_code, opened.json()["state"]) == (201, "draft")
-    assert "marks" not in opened.json()
+    assert (opened.status_code, opened.json()["state"]) == (201, "proposed")
+    locked = await panel.call("PUT", SHEET, "xu", json={"marks": {"innovation": "1"}})
+    assert locked.json()["reason"] == "sheet_submitted"
+    path = f"/rounds/small/proposals/{opened.json()['proposal']}/confirmations"
+    own = await panel.call("POST", path, "ann")
+    assert (own.status_code, own.json()["reason"]) == (403, "same_person")
+    confirmed = await agree(panel, opened)
+    assert "marks" not in confirmed.text
+    assert (await panel.call("POST", path, "bob")).json() == confirmed.json()
     await panel.score("xu", "c1", "91", "80")
     trace = await panel.desk.pool.fetch("SELECT act, actor, reason FROM sheet_versions ORDER BY version")
-    assert ("reopened", "ann", "录入错误") in [tuple(row) for row in trace]
+    assert ("reopened", "ann, bob", "录入错误") in [tuple(row) for row in trace]
     missing = await panel.call("POST", f"{SHEET}/reopenings", "ann", json={**body, "expert": "nobody"})
     assert (missing.status_code, missing.json()["reason"]) == (404, "unknown_sheet")
 
@@ -139,6 +146,7 @@ async def test_a_save_based_on_an_older_version_is_refused(panel: Scoring) -> No
     await panel.call("PUT", SHEET, "xu", json={"marks": {"innovation": "90"}, "version": 0})
     stale = await panel.call("PUT", SHEET, "xu", json={"marks": {"innovation": "10"}, "version": 0})
     assert (stale.status_code, stale.json()["reason"], stale.json()["version"]) == (409, "sheet_changed", 1)
+    assert stale.json()["sheet"] == {"marks": {"innovation": "90"}, "comments": {}, "comment": "", "state": "draft"}
 
 
 async def test_unknown_rounds_and_candidates_are_not_found(panel: Scoring) -> None:
@@ -165,3 +173,51 @@ async def test_the_trace_cannot_be_changed(panel: Scoring) -> None:
             await owner.execute("DELETE FROM sheet_versions")
     finally:
         await owner.close()
+
+
+async def test_comments_stand_beside_criteria_and_survive_a_save_that_says_nothing_of_them(panel: Scoring) -> None:
+    body = {"marks": {"innovation": "90"}, "comments": {"innovation": "新", "effect": " "}}
+    saved = await panel.call("PUT", SHEET, "xu", json=body)
+    assert saved.json()["comments"] == {"innovation": "新"}
+    kept = await panel.call("PUT", SHEET, "xu", json={"marks": {"innovation": "91"}})
+    assert kept.json()["comments"] == {"innovation": "新"}
+    emptied = await panel.call("PUT", SHEET, "xu", json={"marks": {"innovation": "91"}, "comments": {}})
+    assert (emptied.json()["comments"], emptied.json()["version"]) == ({}, 3)
+    unknown = await panel.call("PUT", SHEET, "xu", json={"marks": {}, "comments": {"beauty": "x"}})
+    assert (unknown.status_code, unknown.json()["criterion"]) == (422, "beauty")
+
+
+async def test_a_mark_at_an_end_of_its_range_is_acknowledged_before_it_is_submitted(panel: Scoring) -> None:
+    saved = await panel.call("PUT", SHEET, "xu", json={"marks": {"innovation": "100", "effect": "60"}})
+    assert saved.json()["extreme"] == ["innovation"]
+    doubted = await panel.call("POST", f"{SHEET}/submit", "xu", json={"acknowledged": ["effect"]})
+    problem = doubted.json()
+    assert (doubted.status_code, problem["reason"], problem["extreme"]) == (409, "marks_extreme", ["innovation"])
+    meant = await panel.call("POST", f"{SHEET}/submit", "xu", json={"acknowledged": ["innovation"]})
+    assert (meant.status_code, meant.json()["state"]) == (200, "submitted")
+
+
+async def test_an_expert_looks_back_through_the_versions_of_the_own_sheet_in_pages(panel: Scoring) -> None:
+    for mark in ("1", "2", "3"):
+        await panel.call("PUT", SHEET, "xu", json={"marks": {"effect": mark}})
+    first = (await panel.call("GET", f"{SHEET}/versions?limit=2", "xu")).json()
+    assert ([each["marks"]["effect"] for each in first["items"]], first["next"]) == (["1", "2"], 2)
+    rest = (await panel.call("GET", f"{SHEET}/versions?limit=2&after=2", "xu")).json()
+    assert ([each["version"] for each in rest["items"]], rest["next"]) == ([3], None)
+    assert (await panel.call("GET", f"{SHEET}/versions", "li")).json()["items"] == []
+    wrong = await panel.call("GET", f"{SHEET}/versions?limit=0", "xu")
+    assert (wrong.status_code, wrong.json()["reason"]) == (422, "bad_filter")
+
+
+async def test_others_marks_are_shown_when_all_are_in_and_never_to_the_conflicted(panel: Scoring) -> None:
+    path = "/rounds/small/candidates/c1/marks"
+    await panel.score("xu", "c1", "90", "80")
+    hidden = await panel.call("GET", path, "xu")
+    assert (hidden.status_code, hidden.json()["reason"]) == (403, "marks_hidden")
+    await panel.score("li", "c1", "70", "60")
+    shown = (await panel.call("GET", path, "xu")).json()["sheets"]
+    assert sorted(each["marks"]["effect"] for each in shown) == ["60", "80"]
+    assert {"xu", "li"}.isdisjoint(each["expert"] for each in shown)
+    await panel.add_staff("li", "expert", version=2, unit="单位1")
+    refused = await panel.call("GET", path, "li")
+    assert (refused.status_code, refused.json()["reason"]) == (403, "conflict_of_interest")
