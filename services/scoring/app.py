@@ -12,8 +12,20 @@ from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 from redis.asyncio import Redis
 
-from services.scoring import api, api_rankings, followers, metrics, pages, pages_results, statistics, store
+from services.scoring import (
+    api,
+    api_rankings,
+    api_versions,
+    followers,
+    metrics,
+    pages,
+    pages_results,
+    store,
+)
 from services.scoring.desk import Desk, Keys
+from services.scoring.office import api as office_api
+from services.scoring.office.snapshots import snapshot_once
+from services.scoring.panels import api as panels_api
 from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
 from services.shared.clock import Clock
@@ -35,6 +47,7 @@ _ELECTION_LOCK = 0x70780002
 _REDIS_TIMEOUT_S = 5.0
 _CLOCK_EVERY_S = 30.0
 _GAUGES_EVERY_S = 15.0
+_SNAPSHOTS_EVERY_S = 60.0
 
 
 def build_app(settings: ScoringSettings) -> Edge:
@@ -73,7 +86,11 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
     # An expert's marks must not stay in a cache of a shared machine.
     unkept = [ResponseHeader(name="cache-control", value="no-store")]
     handlers: list[ControllerRouterHandler] = [
-        Router(PREFIX, route_handlers=api.ROUTES, response_headers=unkept),
+        Router(
+            PREFIX,
+            route_handlers=[*api.ROUTES, *panels_api.ROUTES, *office_api.ROUTES, *api_versions.ROUTES],
+            response_headers=unkept,
+        ),
         Router(PREFIX, route_handlers=api_rankings.ROUTES),
         health_router(PREFIX),
         *pages.ROUTES,
@@ -103,7 +120,7 @@ def _loops(desk: Desk, redis: Redis) -> list[Loop]:
             Follower(pool, redis, VOTING_TALLIES, followers.tally_applier(desk.keys.tallies)).follow_once,
         ),
         Loop("relay rankings", Relay(pool, redis, SCORING_RANKINGS).relay_once),
-        Loop("make statistics", lambda: statistics.attach_once(desk)),
+        Loop("take snapshots", lambda: snapshot_once(desk), idle_s=_SNAPSHOTS_EVERY_S),
         Loop("count sheets", lambda: count_sheets_once(pool), idle_s=_GAUGES_EVERY_S),
     ]
 
