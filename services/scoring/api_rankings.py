@@ -10,7 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
-from services.scoring import bundles, rankings, store, views
+from services.scoring import bundles, rankings, statistics, store, views
 from services.scoring.desk import Desk, desk_of
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
@@ -100,6 +100,17 @@ async def show_ranking(request: AnyRequest, round_id: FromPath[str], name: FromP
     return _file(msgspec.json.encode(document), "application/json", name_of_file, private)
 
 
+@get(
+    "/rounds/{round_id:str}/rankings/{version:int}/statistics",
+    summary="Agreement, effective weights, rank intervals, sensitivity and own sheets of one version",
+)
+async def show_statistics(request: AnyRequest, round_id: FromPath[str], version: FromPath[int]) -> Response[bytes]:
+    desk = desk_of(request)
+    found, ranking = await _visible_ranking(desk, request, round_id, str(version))
+    document = await statistics.document_of(desk, found.rules, ranking, await _sees_all(desk, request))
+    return _file(msgspec.json.encode(document), "application/json", "", ranking.published_at is None)
+
+
 async def _visible_ranking(desk: Desk, request: AnyRequest, round_id: str, version: str) -> tuple[Round, Ranking]:
     found = await desk.round(round_id)
     plain = version.isascii() and version.isdigit() and len(version) <= 6
@@ -138,4 +149,4 @@ def _file(data: bytes, media_type: str, name: str, private: bool) -> Response[by
     return Response(data, media_type=media_type, headers=headers, status_code=HTTP_200_OK)
 
 
-ROUTES = [propose, confirm, list_rankings, show_ranking, show_bundle]
+ROUTES = [propose, confirm, list_rankings, show_ranking, show_statistics, show_bundle]

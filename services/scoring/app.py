@@ -20,6 +20,7 @@ from services.scoring import (
     metrics,
     pages,
     pages_results,
+    statistics,
     store,
 )
 from services.scoring.desk import Desk, Keys
@@ -120,6 +121,7 @@ def _loops(desk: Desk, redis: Redis) -> list[Loop]:
             Follower(pool, redis, VOTING_TALLIES, followers.tally_applier(desk.keys.tallies)).follow_once,
         ),
         Loop("relay rankings", Relay(pool, redis, SCORING_RANKINGS).relay_once),
+        Loop("make statistics", lambda: statistics.attach_once(desk)),
         Loop("take snapshots", lambda: snapshot_once(desk), idle_s=_SNAPSHOTS_EVERY_S),
         Loop("count sheets", lambda: count_sheets_once(pool), idle_s=_GAUGES_EVERY_S),
     ]
