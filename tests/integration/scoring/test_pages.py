@@ -11,9 +11,9 @@ from html import unescape
 import httpx
 import pytest
 
-from services.shared.messages import RoundEvent
+from services.shared.messages import REGISTRY_STAFF, RoundEvent
 from services.shared.staff import TOKEN_COOKIE
-from tests.integration.scoring.conftest import CRITERIA, Scoring, scored_rules
+from tests.integration.scoring.conftest import CRITERIA, Scoring, account, scored_rules
 
 SHEET = "/expert/rounds/small/candidates/c1"
 HTML = {"accept": "text/html"}
@@ -192,3 +192,41 @@ async def test_pages_have_no_inline_script_or_style(panel: Scoring) -> None:
     for path in ("/expert", SHEET, "/results", "/results/small"):
         text = (await panel.http.get(path, headers=HTML)).text
         assert not re.search(r"<script(?![^>]*src=)|style=|onclick=", text), path
+
+
+async def test_a_mark_at_an_end_is_ticked_before_the_page_submits_it(panel: Scoring) -> None:
+    sign_in(panel, "xu")
+    page = await panel.http.get(SHEET, headers=HTML)
+    written = {**marks("100", "80"), "action": "submit"}
+    doubted = await panel.http.post(SHEET, data={**form_fields(page), **written}, headers=HTML)
+    assert doubted.status_code == 409
+    assert 'name="meant.innovation"' in doubted.text
+    assert 'name="meant.effect"' not in doubted.text
+    ticked = {**form_fields(doubted), **written, "meant.innovation": "yes"}
+    done = await panel.http.post(SHEET, data=ticked)
+    assert (done.status_code, done.headers["location"]) == (303, f"{SHEET}?done=submitted")
+
+
+async def test_a_drawn_panels_member_signs_the_letter_on_the_page(office: Scoring) -> None:
+    await office.add_round(scored_rules(), count=1)
+    names = [f"p{k}" for k in range(5)]
+    await office.send(REGISTRY_STAFF, *(account(name, "expert") for name in names))
+    pool = {"experts": [{"expert": name} for name in names]}
+    assert (await office.call("POST", "/rounds/small/pool", "ann", json=pool)).status_code == 200
+    plan = {"needs": [{"group": "level=major", "seats": 3, "reserves": 2}]}
+    assert (await office.call("POST", "/rounds/small/draws", "ann", json=plan)).status_code == 201
+    drawn = await office.call("POST", "/rounds/small/draws/1/reveals", "bob", json={"word": "x"})
+    sign_in(office, drawn.json()["panels"][0]["members"][0])
+    page = await office.http.get(SHEET, headers=HTML)
+    assert "评审专家承诺书" in page.text
+    early = await office.http.post(
+        SHEET, data={**form_fields(page), **marks("50", "60"), "action": "save"}, headers=HTML
+    )
+    assert early.status_code == 403
+    assert "请先阅读并签署承诺书" in early.text
+    signed = await office.http.post(SHEET, data={**form_fields(page), "action": "sign"})
+    assert signed.headers["location"] == f"{SHEET}?done=signed"
+    page = await office.http.get(SHEET, headers=HTML)
+    assert "评审专家承诺书" not in page.text
+    saved = await office.http.post(SHEET, data={**form_fields(page), **marks("50", "60"), "action": "save"})
+    assert saved.status_code == 303
