@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from services.scoring.panels.assignment import Unassignable, balanced, components, everybody
@@ -116,8 +117,10 @@ def test_parts_that_share_nobody_are_joined_without_changing_loads() -> None:
     """Two marks on 8 candidates by 8 experts: 16 sheets, one more than a tree; lots alone often fall apart."""
     for number in range(40):
         experts, candidates = [f"e{k}" for k in range(8)], [f"c{k}" for k in range(8)]
-        duties = balanced(experts, candidates, 2, str(number))
+        tied = {f"e{k}": frozenset({f"c{k}", f"c{(k + 3) % 8}"}) for k in range(8)} if number % 2 else {}
+        duties = balanced(experts, candidates, 2, str(number), tied)
         assert not isinstance(duties, Unassignable)
+        assert all(each not in tied.get(name, ()) for each, chosen in duties.items() for name in chosen)
         assert len(components(duties, experts)) == 1
         assert {sum(each in chosen for chosen in duties.values()) for each in experts} == {2}
 
@@ -172,3 +175,5 @@ def test_every_fact_told_of_a_person_counts_unless_two_people_lifted_it() -> Non
     told = [("xu", Facts()), ("xu", Facts(channel="wuhua")), ("li", Facts())]
     assert conflicts(told, [CARD], frozenset()) == {"xu": {"c1"}}
     assert conflicts(told, [CARD], frozenset({("xu", "c1")})) == {}
+    other = msgspec.structs.replace(CARD, candidate="c2", unit="盘龙区民政局", channel="panlong", channel_title="")
+    assert conflicts([*told, ("xu", Facts(unit="盘龙区民政局"))], [CARD, other], frozenset()) == {"xu": {"c1", "c2"}}
