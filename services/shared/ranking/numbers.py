@@ -8,6 +8,7 @@ import decimal
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import isqrt, lcm
 from typing import Literal
 
@@ -90,6 +91,8 @@ def _scaled_root(value: Fraction, shift: int) -> int:
     return isqrt(scaled.numerator // scaled.denominator)
 
 
+# Rankings made thousands of times over take the logarithms of the same few thousand counts.
+@lru_cache(maxsize=1 << 15)
 def natural_logarithm(value: Fraction) -> Fraction:
     """Return ln of a number > 0 to 50 significant digits."""
     if value.denominator == 1:

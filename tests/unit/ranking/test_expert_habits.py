@@ -65,6 +65,12 @@ def test_experts_of_other_names_are_compared_with_the_panel_only() -> None:
     assert [(each.candidate, each.expert) for each in found] == [("C3", "C3E5")]
 
 
+def test_an_outlier_does_not_hide_itself_by_widening_the_measure() -> None:
+    # Residuals −60 and five times 12: 60² · 5 > 9 · 5 · 12², though not more than 9 · (5 · 12² + 60²).
+    [found] = outlying("all", part_of({"A": [70, 70, 70, 70, 70, 10]}))
+    assert (found.expert, found.expected, found.deviations) == ("E5", Fraction(70), Fraction(5))
+
+
 def test_agreement_leaves_out_whoever_only_stood_in() -> None:
     table: dict[str, list[int | None]] = {"A": [1, 2, None], "B": [2, 3, None], "C": [3, None, 3], "D": [4, 5, None]}
     found = agreement("all", part_of(table), linked=True)
@@ -115,6 +121,9 @@ def test_the_exact_test_counts_every_arrangement(rows: list[list[int]], data: st
         if all(sum(e == each for e, _ in chosen) == counts[each] for each in tested):
             sums.append(sum((residual[key] for key in chosen), Fraction(0)))
     assert found is not None
+    owned = [value for (e, c), value in residual.items() if (f"E{e}", f"C{c}") in own]
+    others = [value for (e, c), value in residual.items() if (f"E{e}", f"C{c}") not in own]
+    assert found.difference == sum(owned, Fraction(0)) / len(owned) - sum(others, Fraction(0)) / len(others)
     assert found.arrangements == len(sums)
     assert found.p_value == Fraction(sum(total >= observed for total in sums), len(sums))
 
@@ -132,3 +141,11 @@ def test_many_arrangements_are_drawn_from_the_seed() -> None:
     assert (found.arrangements, found.exact) == (10_000, False)
     assert found == affiliation_test(part, is_own, Draws("seed"))
     assert found != affiliation_test(part, is_own, Draws("another seed"))
+
+
+def test_a_drawn_p_value_is_never_nothing() -> None:
+    own = {f"C{k:02}" for k in range(0, 24, 4)}
+    part = part_of({f"C{k:02}": [90 if f"C{k:02}" in own else 70, 70, 70] for k in range(24)})
+    found = affiliation_test(part, lambda expert, candidate: expert == "E0" and candidate in own, Draws("seed"))
+    assert found is not None
+    assert (found.exact, found.p_value) == (False, Fraction(1, 10_000))

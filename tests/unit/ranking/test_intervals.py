@@ -46,6 +46,7 @@ def test_whole_panels_are_drawn_together() -> None:
     source = build_source(rules, candidates_of("A", "B"), None, marks_of(marks))
     found = intervals.rank_intervals(source, Draws("seed"), 50)
     assert {(each.lowest, each.highest) for each in found.places} == {(1, 1)}
+    assert [pair.turned_share for pair in found.not_separable] == [Fraction(1)]
 
 
 def test_a_panel_takes_the_first_of_its_members_in_the_row() -> None:
