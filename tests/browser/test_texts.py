@@ -34,6 +34,12 @@ def test_every_text_of_a_template_is_translated(owner: str) -> None:
     assert sorted(text for text in asked if not known.get(text)) == []
 
 
+@pytest.mark.parametrize("owner", ["voting", "scoring", "registry"])
+def test_no_service_says_a_shared_text_in_another_way(owner: str) -> None:
+    """It would rename the platform in the header of that service's pages."""
+    assert sorted(_english("shared").keys() & _english(owner).keys()) == []
+
+
 def test_every_text_of_the_page_views_is_translated() -> None:
     """The names that Python hands to the templates, and the sentences it makes."""
     known = _english("shared", "voting")
