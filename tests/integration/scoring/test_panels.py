@@ -193,7 +193,7 @@ async def test_whom_facts_tie_to_a_candidate_neither_sees_nor_scores_it(office: 
     await office.score("xu", "c1", "90", "80")
     await office.add_staff("xu", "expert", version=2, channel="区1")
     for method, path in (("GET", "c1"), ("PUT", "c1"), ("POST", "c1/submit"), ("GET", "c1/versions")):
-        body = {"json": {"marks": {}}} if method == "PUT" else {}
+        body: dict[str, Any] = {"json": {"marks": {}}} if method == "PUT" else {}
         refused = await office.call(method, f"{ROUND}/sheets/{path}", "xu", **body)
         assert (refused.status_code, refused.json()["reason"]) == (403, "conflict_of_interest"), path
     queue = (await office.call("GET", f"{ROUND}/sheets", "xu")).json()["sheets"]
