@@ -4,8 +4,9 @@
 
 Starts a platform of its own on loopback, runs the honest voters once alone and once under attack, prints what happened
 and writes `loadtests/results/shared_address.json`. Every honest voter signs in and votes as a phone does; "without a
-second try" means that no step was refused. Attackers forge tokens, guess codes, replay, and vote again and again with
-accounts of their own from every address.
+second try" means that no step was refused. Both come at a fixed rate, as people do, whether those before them are done or
+not: a slow service shows in what it gets done. Attackers forge tokens, guess codes, ask without work, and vote again and
+again with accounts of their own from every address.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from services.cli.supervisor import Platform
 RESULTS = Path(__file__).parent / "results" / "shared_address.json"
 SMALL = Path(__file__).parents[1] / "deploy" / "rounds" / "small"
 HONEST_ADDRESS = "203.0.113.1"
-HONEST_AT_ONCE, ATTACKS_AT_ONCE = 24, 24
+CONNECTIONS_MAX = 400
 OWN_ACCOUNTS = 20
 
 
@@ -78,20 +79,22 @@ async def honest_voter(http: httpx.AsyncClient, round_id: str, outcome: Outcome)
         outcome.refusals[str(answer.json().get("reason"))] += 1
 
 
-async def in_parallel(count: int, at_once: int, work: Callable[[int], Awaitable[None]]) -> None:
-    """`count` pieces of work, at most `at_once` under way."""
-    places = asyncio.Semaphore(at_once)
-
-    async def one(number: int) -> None:
-        async with places:
-            await work(number)
-
-    await asyncio.gather(*(one(number) for number in range(count)))
+async def paced(count: int, per_s: float, work: Callable[[int], Awaitable[None]]) -> None:
+    """`count` pieces of work, begun `per_s` a second."""
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            await asyncio.sleep(started + number / per_s - time.perf_counter())
+            group.create_task(_as_coroutine(work(number)))
 
 
-async def run_honest(http: httpx.AsyncClient, round_id: str, voters: int) -> Outcome:
+async def _as_coroutine(work: Awaitable[None]) -> None:
+    await work
+
+
+async def run_honest(http: httpx.AsyncClient, round_id: str, voters: int, per_s: float) -> Outcome:
     outcome, started = Outcome(voters), time.perf_counter()
-    await in_parallel(voters, HONEST_AT_ONCE, lambda _: honest_voter(http, round_id, outcome))
+    await paced(voters, per_s, lambda _: honest_voter(http, round_id, outcome))
     outcome.seconds = time.perf_counter() - started
     return outcome
 
@@ -184,36 +187,37 @@ async def ballots_of(platform: Platform, round_id: str) -> int:
         await connection.close()
 
 
-async def measure(honest: int, attacks: int, addresses: int) -> dict[str, Any]:
+async def measure(honest: int, attacks: int, addresses: int, honest_per_s: float) -> dict[str, Any]:
     """Quiet run, attacked run, and what the attack won."""
     with tempfile.TemporaryDirectory(prefix="pingxuan-address-") as home:
         async with Platform(home, proxy=False, database_url="", redis_url="") as platform:
             await platform.ready()
-            limits = httpx.Limits(max_connections=HONEST_AT_ONCE + ATTACKS_AT_ONCE)
+            limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
             async with httpx.AsyncClient(
                 base_url=platform.urls["voting"], timeout=60, trust_env=False, cookies=no_cookies(), limits=limits
             ) as http:
-                return await _both_runs(platform, http, honest, attacks, addresses)
+                return await _both_runs(platform, http, honest, attacks, addresses, honest_per_s)
 
 
 async def _both_runs(
-    platform: Platform, http: httpx.AsyncClient, honest: int, attacks: int, addresses: int
+    platform: Platform, http: httpx.AsyncClient, honest: int, attacks: int, addresses: int, honest_per_s: float
 ) -> dict[str, Any]:
     await load_round(platform, http, "quiet")
-    quiet = await run_honest(http, "quiet", honest)
+    quiet = await run_honest(http, "quiet", honest, honest_per_s)
+    attacks_per_s = honest_per_s * attacks / honest
     await load_round(platform, http, "attacked")
     attack = Attack(http, "attacked", addresses)
     await attack.prepare()
-    attacking = asyncio.create_task(in_parallel(attacks, ATTACKS_AT_ONCE, attack.attempt))
-    attacked = await run_honest(http, "attacked", honest)
-    still_attacking = not attacking.done()
+    attacking = asyncio.create_task(paced(attacks, attacks_per_s, attack.attempt))
+    attacked = await run_honest(http, "attacked", honest, honest_per_s)
     await attacking
     won = await ballots_of(platform, "attacked") - attacked.voted - len(attack.voted)
     return {
         "quiet": quiet.told(),
         "attacked": attacked.told(),
         "attack": {"attempts": attacks, "addresses": addresses, "answers": dict(sorted(attack.answers.items()))},
-        "attack_outlasted_the_honest": still_attacking,
+        "honest_per_s": honest_per_s,
+        "attacks_per_s": attacks_per_s,
         "extra_ballots_won": won,
         "goodput_ratio": round(attacked.voted / attacked.seconds / (quiet.voted / quiet.seconds), 3),
     }
@@ -224,11 +228,12 @@ def main() -> None:
     parser.add_argument("--honest", type=int, default=5000)
     parser.add_argument("--attacks", type=int, default=50_000)
     parser.add_argument("--addresses", type=int, default=200)
+    parser.add_argument("--per-second", type=float, default=16.0, help="honest voters a second (default: 16)")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     # The phones' work is not what is measured here: it would only slow this one machine that plays all of them.
     os.environ["VOTING_CHALLENGE_COST"] = "10"
-    found = asyncio.run(measure(options.honest, options.attacks, options.addresses))
+    found = asyncio.run(measure(options.honest, options.attacks, options.addresses, options.per_second))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     print(json.dumps(found, indent=2, ensure_ascii=False))
