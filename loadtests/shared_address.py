@@ -4,9 +4,9 @@
 
 Starts a platform of its own on loopback, runs the honest voters once alone and once under attack, prints what happened
 and writes `loadtests/results/shared_address.json`. Every honest voter signs in and votes as a phone does; "without a
-second try" means that no step was refused. Both come at a fixed rate, as people do, whether those before them are done or
-not: a slow service shows in what it gets done. Attackers forge tokens, guess codes, ask without work, and vote again and
-again with accounts of their own from every address.
+second try" means that no step was refused. Both come at a fixed rate, as people do, whether those before them are done
+or not: a slow service shows in what it gets done. Attackers forge tokens, guess codes, ask without work, and vote again
+and again with accounts of their own from every address.
 """
 
 from __future__ import annotations
