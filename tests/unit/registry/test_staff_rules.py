@@ -9,9 +9,9 @@ import pytest
 
 from services.registry.rounds.access import may_read_whole
 from services.registry.staff.accounts import NewStaff, checked
+from services.registry.staff.attempt_store import pause_s
 from services.registry.staff.cookies import home_of, safe_next
 from services.registry.staff.passwords import Passwords, generate, weakness
-from services.registry.staff.attempt_store import pause_s
 from services.shared.errors import Refusal
 from services.shared.messages import CandidateCard
 from services.shared.staff import Staff
