@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post, put
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from services.registry.applications import access
 from services.registry.applications import store as applications
@@ -17,6 +17,7 @@ from services.registry.documents import forms
 from services.registry.documents.pdf import recommendation_page_pdf
 from services.registry.documents.summary_xlsx import recommendation_summary_xlsx
 from services.registry.documents.version_code import version_code
+from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.printing import PDF, XLSX, document
 from services.registry.reasons import RegistryReason
@@ -52,17 +53,20 @@ class NewExemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @get(f"{PREFIX}/calls/{{call_id:str}}/recommendations")
-async def get_overview(request: AnyRequest, call_id: FromPath[str]) -> dict[str, Any]:
-    """For the office: counts per channel, who has not sent, who is left out, exemptions."""
+async def get_overview(
+    request: AnyRequest, call_id: FromPath[str], after: FromQuery[str] = "", limit: FromQuery[int] = LIMIT_DEFAULT
+) -> dict[str, Any]:
+    """For the office, channel after channel: counts, who has not sent, who is left out, exemptions."""
     own = parts(request)
     staff = await own.door.require(request, Role.REVIEWER, Role.ADMINISTRATOR, Role.AUDITOR)
     call = await _call(request, call_id)
-    channels = calls.checked(await store.files(own.pool, call)).channels.values()
-    return views.overview(
-        call, channels, await recommendations.of_call(own.pool, call.call),
-        await recommendations.stage_counts(own.pool, call.call), await recommendations.left_out(own.pool, call.call),
-        await recommendations.exemptions(own.pool, call.call), staff,
-    )  # fmt: skip
+    known = calls.checked(await store.files(own.pool, call)).channels
+    following = [known[name] for name in sorted(known) if name > after][: checked_limit(limit) + 1]
+    cut = page(following, limit, key=lambda channel: channel.channel)
+    names = [channel.channel for channel in cut["items"]]
+    sheets = await recommendations.sheets(own.pool, call.call, names)
+    left_out = await recommendations.left_out(own.pool, call.call, names)
+    return views.overview(call, cut["items"], sheets, left_out, staff) | {"next": cut["next"]}
 
 
 @get(f"{PREFIX}/calls/{{call_id:str}}/channels/{{channel:str}}/recommendations")

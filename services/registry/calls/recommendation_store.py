@@ -1,6 +1,6 @@
 """Recommendations and exemptions in PostgreSQL. A recommendation's row is held while it changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -60,10 +60,35 @@ async def find(pool: Pool | Connection, call: str, channel: str) -> Recommendati
     return Recommendation(**dict(row)) if row else Recommendation(call, channel, [], {}, {}, 0, "", None, None, None)
 
 
-async def of_call(pool: Pool | Connection, call: str) -> dict[str, Recommendation]:
-    """Every recommendation of a call by channel."""
-    rows = await pool.fetch(f"SELECT {_COLUMNS} FROM recommendations WHERE call = $1", call)  # noqa: S608
-    return {row["channel"]: Recommendation(**dict(row)) for row in rows}
+class Sheet(msgspec.Struct, frozen=True):
+    """A channel in the office's overview: its recommendation (None where nobody began), applications by stage."""
+
+    recommendation: Recommendation | None
+    stages: dict[str, int]
+    exemptions: list[Exemption]
+
+
+async def sheets(pool: Pool, call: str, channels: Sequence[str]) -> dict[str, Sheet]:
+    """The sheets of these channels, by channel; one query whatever their number."""
+    rows = await pool.fetch(
+        "SELECT c.channel AS of_channel, r.*,"  # noqa: S608
+        " (SELECT jsonb_object_agg(s.stage, s.applications) FROM (SELECT a.stage, count(*) AS applications"
+        "  FROM applications a WHERE a.call = $1 AND a.channel = c.channel GROUP BY a.stage) s) AS stages,"
+        f" (SELECT jsonb_agg(to_jsonb(e) ORDER BY e.proposed_at, e.exemption) FROM ({_EXEMPTION}) e"
+        "  WHERE e.call = $1 AND e.channel = c.channel) AS exemptions"
+        " FROM unnest($2::text[]) AS c (channel)"
+        f" LEFT JOIN (SELECT {_COLUMNS} FROM recommendations) r ON r.call = $1 AND r.channel = c.channel",
+        call,
+        list(channels),
+    )
+    return {
+        row["of_channel"]: Sheet(
+            Recommendation(**{name: row[name] for name in Recommendation.__struct_fields__}) if row["call"] else None,
+            row["stages"] or {},
+            msgspec.convert(row["exemptions"] or [], list[Exemption]),
+        )
+        for row in rows
+    }
 
 
 async def write(
@@ -99,26 +124,15 @@ async def entries(connection: Pool | Connection, call: str, channel: str, *, loc
     return {row["application"]: Entry(**dict(row)) for row in rows}
 
 
-async def stage_counts(pool: Pool, call: str) -> dict[str, dict[str, int]]:
-    """Channel → stage → applications of a call."""
-    rows = await pool.fetch(
-        "SELECT channel, stage, count(*) AS applications FROM applications WHERE call = $1 GROUP BY channel, stage",
-        call,
-    )
-    found: dict[str, dict[str, int]] = {}
-    for row in rows:
-        found.setdefault(row["channel"], {})[row["stage"]] = row["applications"]
-    return found
-
-
-async def left_out(pool: Pool, call: str) -> list[tuple[str, Entry]]:
+async def left_out(pool: Pool, call: str, channels: Sequence[str]) -> list[tuple[str, Entry]]:
     """(channel, application) of those that were handed in and are not recommended, at most 1,000."""
     rows = await pool.fetch(
         "SELECT a.channel, a.application, a.unit, u.name AS unit_name, a.title, a.level, a.category, a.stage,"
         " a.submitted_at FROM applications a JOIN units u USING (unit)"
-        " WHERE a.call = $1 AND a.stage IN ('submitted', 'not_recommended')"
+        " WHERE a.call = $1 AND a.channel = ANY($2) AND a.stage IN ('submitted', 'not_recommended')"
         " ORDER BY a.channel, a.application LIMIT 1000",
         call,
+        list(channels),
     )
     return [(row["channel"], Entry(**{name: row[name] for name in Entry.__struct_fields__})) for row in rows]
 

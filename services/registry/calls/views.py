@@ -9,7 +9,7 @@ import msgspec
 from services.registry.calls import quotas
 from services.registry.calls.drafts import RULES, SECRET, CallDraft, window_facts
 from services.registry.calls.quotas import Entry, Exemption
-from services.registry.calls.recommendation_store import Recommendation
+from services.registry.calls.recommendation_store import Recommendation, Sheet
 from services.registry.calls.store import Call, Change
 from services.registry.rounds.companions import Channel
 from services.shared.ranking.rules import parse_rules
@@ -167,28 +167,28 @@ def exemption_facts(exemption: Exemption, staff: Staff) -> dict[str, Any]:
 
 
 def overview(
-    call: Call, channels: Iterable[Channel], found: Mapping[str, Recommendation],
-    counts: Mapping[str, Mapping[str, int]], left_out: Iterable[tuple[str, Entry]], exemptions: list[Exemption],
+    call: Call, channels: Iterable[Channel], sheets: Mapping[str, Sheet], left_out: Iterable[tuple[str, Entry]],
     staff: Staff,
 ) -> dict[str, Any]:  # fmt: skip
     """For the office: who recommends how many, who has not sent, and which applications are left out."""
-    lines = []
+    lines: list[dict[str, Any]] = []
+    reasons: dict[str, str] = {}
     for channel in channels:
-        stages, sheet = counts.get(channel.channel, {}), found.get(channel.channel)
-        granted = [each for each in exemptions if each.channel == channel.channel]
-        handed_in = sum(count for stage, count in stages.items() if stage not in ("draft", "withdrawn"))
+        sheet = sheets[channel.channel]
+        stages, recommended = sheet.stages, sheet.recommendation
+        if recommended:
+            reasons |= recommended.not_recommended
         direct = channel.kind == quotas.DIRECT_KIND
         lines.append(
             {
                 **channel_facts(channel),
-                "applications": handed_in,
-                "ranked": len(sheet.ranked) if sheet else 0,
-                "places": None if direct else quotas.places_of(call.quotas.get(channel.kind), granted),
-                "sent_at": sheet.sent_at if sheet else None,
+                "applications": sum(count for stage, count in stages.items() if stage not in ("draft", "withdrawn")),
+                "ranked": len(recommended.ranked) if recommended else 0,
+                "places": None if direct else quotas.places_of(call.quotas.get(channel.kind), sheet.exemptions),
+                "sent_at": recommended.sent_at if recommended else None,
                 "left_out": stages.get("submitted", 0) + stages.get("not_recommended", 0),
             }
         )
-    reasons = {name: reason for sheet in found.values() for name, reason in sheet.not_recommended.items()}
     return {
         "call": call.call,
         "channels": lines,
@@ -196,5 +196,5 @@ def overview(
             {"channel": channel, **msgspec.structs.asdict(each), "reason": reasons.get(each.application, "")}
             for channel, each in left_out
         ],
-        "exemptions": [exemption_facts(each, staff) for each in exemptions],
+        "exemptions": [exemption_facts(each, staff) for sheet in sheets.values() for each in sheet.exemptions],
     }

@@ -35,11 +35,17 @@ async def test_an_officer_ranks_within_the_quota_and_sends(registry: Registry) -
     again = await registry.call("PUT", PATH, officer, json={**body, "version": 2})
     assert again.json()["reason"] == "already_decided"
     seen = (await registry.call("GET", f"/calls/{CALL}/recommendations", "rev1")).json()
-    assert seen["channels"][0] | {"sent_at": None} == {
+    by_channel = {each["channel"]: each for each in seen["channels"]}
+    assert by_channel["wuhua"] | {"sent_at": None} == {
         "channel": "wuhua", "name": "五华区", "kind": "district", "kind_name": "县（市）区", "applications": 3,
         "ranked": 2, "places": 2, "sent_at": None, "left_out": 1,
     }  # fmt: skip
     assert [(each["application"], each["reason"]) for each in seen["left_out"]] == [(ids[2], "内容相近")]
+    first = (await registry.call("GET", f"/calls/{CALL}/recommendations?limit=1", "rev1")).json()
+    assert (len(first["channels"]), first["next"]) == (1, first["channels"][0]["channel"])
+    rest = (await registry.call("GET", f"/calls/{CALL}/recommendations?after={first['next']}", "rev1")).json()
+    assert first["channels"] + rest["channels"] == seen["channels"]
+    assert (seen["next"], rest["next"]) == (None, None)
 
 
 async def test_two_officers_at_once_cannot_exceed_the_quota(registry: Registry) -> None:
