@@ -25,10 +25,10 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class RecomputationBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Why a published ranking is computed again."""
+    """Why a published ranking is computed again; the first version needs neither."""
 
-    cause: rankings.Cause
-    reason: str
+    cause: rankings.Cause | None = None
+    reason: str = ""
 
 
 async def _sees_all(desk: Desk, request: AnyRequest) -> bool:
@@ -47,7 +47,7 @@ async def propose(
     """Once a version is published, the body names cause and reason of computing again."""
     desk = desk_of(request)
     administrator = await desk.door.require(request, Role.ADMINISTRATOR)
-    why = None if data is None else rankings.Recomputation(data.cause, data.reason)
+    why = rankings.Recomputation(data.cause, data.reason) if data is not None and data.cause is not None else None
     proposed = await rankings.propose(desk, round_id, administrator, why)
     state = "published" if proposed.published_at else "proposed"
     return Response({"round": proposed.round, **views.ranking_json(proposed, state)}, status_code=HTTP_201_CREATED)

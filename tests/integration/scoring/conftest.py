@@ -149,7 +149,7 @@ class Scoring:
 
     async def call(self, method: str, path: str, username: str = "", **more: Any) -> httpx.Response:
         """A call under the API prefix, signed by `username` where given."""
-        headers = self.headers(username) if username else {}
+        headers = {**(self.headers(username) if username else {}), **more.pop("headers", {})}
         return await self.http.request(method, f"{PREFIX}{path}", headers=headers, **more)
 
     async def score(self, expert: str, candidate: str, *marks: str, round_id: str = "small") -> None:

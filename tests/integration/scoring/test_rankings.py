@@ -68,6 +68,14 @@ async def test_two_administrators_publish_and_the_bundle_gives_the_same_bytes(se
     assert (await sealed.call("GET", "/rounds/small/bundle.zip")).content == bundle.read_bytes()
 
 
+@pytest.mark.parametrize("body", [b"", b"{}"])
+async def test_a_first_ranking_needs_no_reason(sealed: Scoring, body: bytes) -> None:
+    """As pages and the command line propose it."""
+    headers = {"content-type": "application/json"}
+    proposed = await sealed.call("POST", RANKINGS, "ann", content=body, headers=headers)
+    assert (proposed.status_code, proposed.json()["version"]) == (201, 1)
+
+
 async def test_the_publication_goes_out_as_a_message(sealed: Scoring) -> None:
     version = await publish(sealed)
 
