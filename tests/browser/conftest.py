@@ -50,6 +50,7 @@ class Neighbours:
     bureau: Bureau = field(default_factory=Bureau)
     issuer: Issuer = field(default_factory=Issuer)
     wechat: WechatApi = field(default_factory=WechatApi)
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 async def neighbours(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Neighbours]:
-    """Their servers, and the settings that lead the platform to them, in this process' environment."""
+    """Their servers, and the settings that lead the platform to them."""
     neighbours, secrets = Neighbours(), tmp_path_factory.mktemp("secrets")
     contents = {"bureau": bureau_api.SECRET, "issuer": issuer_api.SECRET.encode()}
     contents |= {"wechat": wechat_api.SECRET.encode(), "mini": wechat_api.MINI_SECRET.encode()}
@@ -110,7 +111,7 @@ async def neighbours(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
             for each in (neighbours.bureau, neighbours.issuer, neighbours.wechat)
         ]
         neighbours.issuer.url = issuer.url
-        settings = {
+        neighbours.settings = {
             "IDENTITY_PROVIDER": "three_factor,oidc",
             "VOTING_IDENTITY_URL": f"{bureau.url}/v1/verify",
             "VOTING_IDENTITY_KEY_ID": bureau_api.KEY_ID,
@@ -125,17 +126,19 @@ async def neighbours(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
             "VOTING_WECHAT_MINI_APP_ID": wechat_api.MINI_APP,
             "VOTING_WECHAT_MINI_SECRET_FILE": str(secrets / "mini"),
         }
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in settings.items():
-                patch.setenv(name, value)
-            yield neighbours
+        yield neighbours
 
 
 @pytest.fixture(scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory, neighbours: Neighbours) -> AsyncIterator[Site]:
-    platform = Platform(tmp_path_factory.mktemp("home"), database_url="", redis_url="")
-    async with in_own_task(platform):
-        await platform.ready()
+    async with AsyncExitStack() as stack:
+        # Only while it starts: other platforms of this run have no such neighbours.
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in neighbours.settings.items():
+                patch.setenv(name, value)
+            platform = Platform(tmp_path_factory.mktemp("home"), database_url="", redis_url="")
+            await stack.enter_async_context(in_own_task(platform))
+            await platform.ready()
         site = Site(platform, Client(platform.environment), neighbours)
         for number in (1, 2):
             site.add_staff(f"admin{number}", "administrator", f"管理员{number}")

@@ -49,7 +49,7 @@ def test_anything_else_may_not(path: str) -> None:
 
 def test_each_role_begins_its_day_on_its_own_page() -> None:
     assert [home_of(roles) for roles in (["expert"], ["administrator"], ["operator"], ["helper"])] == [
-        "/expert", "/admin", "/admin", "/",
+        "/expert", "/admin", "/admin", "/stations",
     ]  # fmt: skip
 
 
