@@ -103,6 +103,7 @@ class Arrival(msgspec.Struct):
     frozen: FrozenRound | None = None
     received_at: datetime | None = None
     refusal: Refused | None = None
+    submitted: bool = False
 
 
 class BallotRoute:
@@ -178,13 +179,17 @@ class BallotRoute:
         """Look at the whole ballot and leave it with admission; the future has the outcome after the commit."""
         try:
             ballot = self._ballot(arrival, body)
-            return ballot if isinstance(ballot, Refused) else self._admission.submit(ballot)
+            if isinstance(ballot, Refused):
+                return ballot
+            arrival.submitted = True
+            return self._admission.submit(ballot)
         except Exception as error:
             return _broken(error)
 
     def answer(self, arrival: Arrival, outcome: Outcome) -> Answer:
         """What to write for an outcome; counts it."""
-        if arrival.refusal is None:
+        # A body that is no ballot, or a bug of ours, says nothing of whether people can vote.
+        if arrival.submitted:
             well = isinstance(outcome, Accepted) or outcome.reason is not Reason.OVERLOADED
             self._pulse.note(arrival.token, well=well)
         if isinstance(outcome, Accepted):
