@@ -157,9 +157,13 @@ function armedNow(button) {
   return false;
 }
 
+// A page may load this file twice, by its hashed name and as an import of another module: one of them listens.
+const listens = !words.heard;
+words.heard = "1";
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.dataset.call) return;
+  if (!listens || !form.dataset.call) return;
   event.preventDefault();
   const button = event.submitter || form.querySelector("button[type=submit]");
   if ("twice" in form.dataset && !armedNow(button)) return;
