@@ -34,6 +34,7 @@ from services.registry.objections import pages as objection_pages
 from services.registry.objections.intake import Intake
 from services.registry.parts import PREFIX, Parts
 from services.registry.printing import Printer
+from services.registry.rehearsals import api as rehearsals_api
 from services.registry.reviews import api as reviews_api
 from services.registry.reviews import opening as reviews
 from services.registry.rounds import api as rounds_api
@@ -73,6 +74,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *log_api.ROUTES,
     *rounds_api.ROUTES,
     *candidates_api.ROUTES,
+    *rehearsals_api.ROUTES,
     *calls_api.ROUTES,
     *recommendation_api.ROUTES,
     *reviews_api.ROUTES,

@@ -21,6 +21,9 @@ class RegistryReason(ReasonWord):
     UNKNOWN_CANDIDATE = "unknown_candidate", 404, "No such candidate"
     NOT_OPEN = "not_open", 409, "Not open yet"
     ALREADY_CLOSED = "already_closed", 409, "Voting is closed already"
+    BAD_REHEARSAL = "bad_rehearsal", 422, "The rehearsal cannot be made like this"
+    NOT_A_REHEARSAL = "not_a_rehearsal", 409, "This is no rehearsal"
+    WINDOW_OPEN = "window_open", 409, "Voting is still open"
     REASON_MISSING = "reason_missing", 422, "A reason is needed"
     UNKNOWN_NOTICE = "unknown_notice", 404, "No notice yet"
     # Everything that is written by several people.

@@ -17,9 +17,12 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/results", include_in_schema=False)
 async def show_results(request: AnyRequest) -> Response[Any]:
+    """Every real round: what a rehearsal comes to is nobody's result."""
     desk = desk_of(request)
     published = await store.published_versions(desk.pool)
-    rounds = [{"round": each, "version": published.get(each.id)} for each in await desk.rounds()]
+    rounds = [
+        {"round": each, "version": published.get(each.id)} for each in await desk.rounds() if not each.message.rehearsal
+    ]
     return pages_of(request).render(request, "results.html", rounds=rounds)
 
 

@@ -16,8 +16,19 @@ VOTING_TALLIES = "voting.tallies"
 SCORING_RANKINGS = "scoring.rankings"
 
 
+class Party(msgspec.Struct, frozen=True):
+    """A unit behind a candidate, `role` lead or partner; `unit` is the registry's identity of it, "" where it has none."""
+
+    role: str
+    name: str
+    unit: str = ""
+
+
 class CandidateCard(msgspec.Struct, frozen=True):
-    """What the public sees of a candidate; `number` was drawn by lot, `image_text` is read instead of the image."""
+    """What the public sees of a candidate; `number` was drawn by lot, `image_text` is read instead of the image.
+
+    `parties` are for the services alone: they tell whose candidate it is, for conflicts of interest.
+    """
 
     candidate: str
     number: int
@@ -31,6 +42,7 @@ class CandidateCard(msgspec.Struct, frozen=True):
     image_text: str = ""
     channel_title: str = ""
     withdrawn_at: datetime | None = None
+    parties: list[Party] = []
 
 
 class RoundEvent(msgspec.Struct, frozen=True):
@@ -50,7 +62,10 @@ class CriterionText(msgspec.Struct, frozen=True):
 
 
 class RoundMessage(msgspec.Struct, frozen=True, tag="round"):
-    """A frozen round; `rules` is the text of rules.toml whose SHA-256 is `digest`."""
+    """A frozen round; `rules` is the text of rules.toml whose SHA-256 is `digest`.
+
+    `removed_at` is there once a rehearsal was taken out of view.
+    """
 
     round: str
     version: int
@@ -67,6 +82,7 @@ class RoundMessage(msgspec.Struct, frozen=True, tag="round"):
     ranking_version: int = 0
     rehearsal: bool = False
     closed_early_at: datetime | None = None
+    removed_at: datetime | None = None
 
 
 class StaffMessage(msgspec.Struct, frozen=True, tag="staff"):

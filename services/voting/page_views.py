@@ -74,7 +74,8 @@ def round_summary(frozen: FrozenRound, at: datetime, translate: Translate) -> di
 
 def home(rounds: Iterable[FrozenRound], at: datetime, translate: Translate) -> dict[str, Any]:
     """The first page: rounds by what a citizen can do with them now."""
-    summaries = [round_summary(frozen, at, translate) for frozen in rounds]
+    shown = [frozen for frozen in rounds if frozen.message.removed_at is None]
+    summaries = [round_summary(frozen, at, translate) for frozen in shown]
     places = {"open": "open", "scheduled": "coming"}
     grouped: dict[str, list[dict[str, Any]]] = {"open": [], "coming": [], "finished": []}
     for summary in summaries:

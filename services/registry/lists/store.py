@@ -191,11 +191,11 @@ async def insert_changes(
 
 
 async def all_notices(pool: Pool) -> list[NoticeLine]:
-    """The newest notice of each round, newest first."""
+    """The newest notice of each round, newest first; a rehearsal's notice has its address and stands in no list."""
     rows = await pool.fetch(
         "SELECT DISTINCT ON (l.round) l.round, r.title, r.timezone, l.version, l.published_at, n.objections_close_at"
         " FROM lists l JOIN rounds r USING (round) JOIN notices n ON n.round = l.round AND n.list_version = l.version"
-        " ORDER BY l.round, l.version DESC"
+        " WHERE NOT r.rehearsal ORDER BY l.round, l.version DESC"
     )
     lines = [NoticeLine(**dict(row)) for row in rows]
     return sorted(lines, key=lambda line: line.published_at, reverse=True)

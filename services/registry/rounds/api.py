@@ -56,10 +56,10 @@ async def load_round(request: AnyRequest, data: JSONBody[LoadRound]) -> Response
 
 @get(f"{PREFIX}/rounds")
 async def list_rounds(request: AnyRequest) -> dict[str, Any]:
-    """Every round, newest first."""
+    """Every round, newest first; not the rehearsals that were taken out of view."""
     own = parts(request)
     now = own.clock.now()
-    return {"rounds": [views.line_facts(line, now) for line in await store.all_rounds(own.pool)]}
+    return {"rounds": [views.line_facts(line, now) for line in await store.all_rounds(own.pool) if not line.removed_at]}
 
 
 @get(f"{PREFIX}/rounds/{{round_id:str}}")

@@ -17,7 +17,7 @@ from services.registry.rounds.files import SECRET_FILES, Draft
 from services.registry.rounds.views import Round, RoundLine
 from services.shared import outbox
 from services.shared.errors import Refusal
-from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, RoundEvent
+from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, Party, RoundEvent
 from services.shared.postgres import Connection, Pool
 
 ROUND_LOCK = 0x7078
@@ -145,8 +145,34 @@ async def publish(connection: Connection, round_id: str) -> Round:
     await connection.execute("UPDATE round_states SET version = version + 1 WHERE round = $1", round_id)
     round_ = await load_round(connection, round_id)
     assert round_ is not None
-    await outbox.append(connection, REGISTRY_ROUNDS, round_.message())
+    message, parties = round_.message(), await _parties(connection, round_id)
+    cards = [msgspec.structs.replace(card, parties=parties[card.candidate]) for card in message.candidates]
+    await outbox.append(connection, REGISTRY_ROUNDS, msgspec.structs.replace(message, candidates=cards))
     return round_
+
+
+async def _parties(connection: Connection, round_id: str) -> dict[str, list[Party]]:
+    """The units behind each candidate, the lead first: what other services need to find conflicts of interest.
+
+    A lead is the unit that applied, else the registered one of its code or its name; a partner that of its code.
+    """
+    rows = await connection.fetch(
+        "SELECT c.candidate, 'lead' AS role, coalesce(d.content -> 'lead' ->> 'name', c.unit) AS name,"
+        "  coalesce(a.unit, k.unit, n.unit, '') AS unit, 0 AS place"
+        " FROM candidates c LEFT JOIN candidate_applications d USING (round, candidate)"
+        " LEFT JOIN applications a ON a.application = c.candidate AND a.call = c.round"
+        " LEFT JOIN units k ON k.credit_code = d.lead_credit_code"
+        " LEFT JOIN (SELECT name, min(unit) AS unit FROM units GROUP BY name) n ON n.name = c.unit WHERE c.round = $1"
+        " UNION ALL SELECT d.candidate, 'partner', p.one ->> 'name', coalesce(u.unit, ''), p.place"
+        " FROM candidate_applications d,"
+        "  jsonb_array_elements(coalesce(d.content -> 'partners', '[]')) WITH ORDINALITY AS p (one, place)"
+        " LEFT JOIN units u ON u.credit_code = p.one ->> 'credit_code' WHERE d.round = $1 ORDER BY candidate, place",
+        round_id,
+    )
+    found: dict[str, list[Party]] = {}
+    for row in rows:
+        found.setdefault(row["candidate"], []).append(Party(row["role"], row["name"], row["unit"]))
+    return found
 
 
 async def load_round(connection: Connection | Pool, round_id: str) -> Round | None:
@@ -157,7 +183,7 @@ async def load_round(connection: Connection | Pool, round_id: str) -> Round | No
         "SELECT r.round, r.title, r.timezone, r.digest, r.rules, r.consent, r.number_seed, r.number_commitment,"
         " r.rehearsal, r.open_for_s,"
         " r.voting_opens_at, r.voting_closes_at, r.frozen_at, r.criteria, r.experts, r.warnings,"
-        " s.version, s.closed_early_at, s.list_version, s.ranking_version,"
+        " s.version, s.closed_early_at, s.removed_at, s.list_version, s.ranking_version,"
         " CASE WHEN s.lots_revealed_at IS NULL THEN '' ELSE coalesce(x.lots_seed, '') END AS lots_seed"
         " FROM rounds r JOIN round_states s USING (round) LEFT JOIN round_secrets x USING (round) WHERE r.round = $1",
         round_id,
@@ -214,7 +240,7 @@ async def all_rounds(pool: Pool) -> list[RoundLine]:
     rows = await pool.fetch(
         "SELECT r.round, r.title, r.digest, s.version, r.frozen_at, r.voting_opens_at,"
         " coalesce(s.closed_early_at, r.voting_closes_at) AS voting_ends_at, s.list_version,"
-        " r.rehearsal, (SELECT count(*) FROM candidates c WHERE c.round = r.round) AS candidates"
+        " r.rehearsal, s.removed_at, (SELECT count(*) FROM candidates c WHERE c.round = r.round) AS candidates"
         " FROM rounds r JOIN round_states s USING (round) ORDER BY r.frozen_at DESC, r.round"
     )
     return [RoundLine(**dict(row)) for row in rows]

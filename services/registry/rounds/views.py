@@ -55,6 +55,7 @@ class Round(msgspec.Struct, frozen=True):
     list_version: int
     ranking_version: int
     closed_early_at: datetime | None
+    removed_at: datetime | None
 
     @property
     def voting_ends_at(self) -> datetime | None:
@@ -70,6 +71,7 @@ class Round(msgspec.Struct, frozen=True):
             consent=self.consent, candidates=self.candidates, criteria=self.criteria, experts=self.experts,
             events=self.events, lots_seed=self.lots_seed, list_version=self.list_version,
             ranking_version=self.ranking_version, rehearsal=self.rehearsal, closed_early_at=self.closed_early_at,
+            removed_at=self.removed_at,
         )  # fmt: skip
 
     def windows(self) -> dict[str, dict[str, datetime]]:
@@ -97,6 +99,7 @@ class RoundLine(msgspec.Struct, frozen=True):
     voting_ends_at: datetime | None
     list_version: int
     rehearsal: bool
+    removed_at: datetime | None
 
     def phase(self, now: datetime) -> Phase:
         return phase_of(self.voting_opens_at, self.voting_ends_at, self.list_version, now)
