@@ -261,6 +261,8 @@ class Platform(PlatformServers):
             environment[f"{prefix}_HOST"] = "127.0.0.1"
             environment[f"{prefix}_PORT"] = str(self._ports[service])
             environment[f"{prefix}_METRICS_PORT"] = str(self._ports[f"{service}_metrics"])
+        # The registry asks the others for the daily report; from here it need not go through the proxy.
+        environment |= {f"REGISTRY_{other.upper()}_URL": self.urls[other] for other in ("voting", "scoring")}
         return environment
 
     @property

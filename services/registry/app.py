@@ -10,14 +10,15 @@ from litestar.types import ControllerRouterHandler
 
 from services.registry import metrics
 from services.registry.applications import api as applications_api
-from services.registry.applications import consent_api, counting, import_api
+from services.registry.applications import consent_api, counting, form_pages, import_api
+from services.registry.applications import pages as application_pages
 from services.registry.attachments import Files
 from services.registry.attachments import api as attachments_api
 from services.registry.attachments.scanning import Scanner
 from services.registry.attachments.vault import FolderVault
 from services.registry.calendar import api as calendar_api
 from services.registry.calls import api as calls_api
-from services.registry.calls import recommendation_api
+from services.registry.calls import preview_api, recommendation_api
 from services.registry.calls.recommending import pass_direct_once
 from services.registry.grants import api as grants_api
 from services.registry.grants import pages as grants_pages
@@ -38,7 +39,7 @@ from services.registry.rehearsals import api as rehearsals_api
 from services.registry.reviews import api as reviews_api
 from services.registry.reviews import opening as reviews
 from services.registry.rounds import api as rounds_api
-from services.registry.rounds import candidates_api, freezing
+from services.registry.rounds import candidates_api, freezing, report_api
 from services.registry.rounds import pages as admin_pages
 from services.registry.settings import RegistrySettings
 from services.registry.staff import api as staff_api
@@ -46,6 +47,7 @@ from services.registry.staff import pages as staff_pages
 from services.registry.staff import store as staff_store
 from services.registry.staff.sessions import Sessions
 from services.registry.units import api as units_api
+from services.registry.units import pages as unit_pages
 from services.registry.units.admission import Admission
 from services.shared.address import Addresses
 from services.shared.clock import Clock
@@ -75,7 +77,9 @@ ROUTES: list[ControllerRouterHandler] = [
     *rounds_api.ROUTES,
     *candidates_api.ROUTES,
     *rehearsals_api.ROUTES,
+    *report_api.ROUTES,
     *calls_api.ROUTES,
+    *preview_api.ROUTES,
     *recommendation_api.ROUTES,
     *reviews_api.ROUTES,
     *applications_api.ROUTES,
@@ -86,6 +90,9 @@ ROUTES: list[ControllerRouterHandler] = [
     *objections_api.ROUTES,
     *grants_api.ROUTES,
     *grants_pages.ROUTES,
+    *application_pages.ROUTES,
+    *form_pages.ROUTES,
+    *unit_pages.ROUTES,
     *staff_pages.ROUTES,
     *admin_pages.ROUTES,
     *list_pages.ROUTES,

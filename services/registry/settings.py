@@ -64,6 +64,12 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
     ] = 3
     office_name: Annotated[str, Doc(description="The office in whose name lists go out.")] = "评选工作办公室"
     contact: Annotated[str, Doc(description="Whom a public notice names for questions and objections.")] = "12345"
+    voting_url: Annotated[
+        str, Doc(description="Where voting answers, for the daily report; empty: at the public origin.")
+    ] = ""
+    scoring_url: Annotated[
+        str, Doc(description="Where scoring answers, for the daily report; empty: at the public origin.")
+    ] = ""
     platform_mode: Annotated[str, Doc(description="`embedded` where `pingxuan up` runs everything.")] = ""
     totp_required: Annotated[
         str,

@@ -84,7 +84,8 @@ class Key(msgspec.Struct, frozen=True):
 class HoldView(msgspec.Struct, frozen=True):
     """A hold as the office sees it: never which candidates it touches, nor how many votes.
 
-    `decision` is the newest one; without `confirmed_by` it waits for its second signature.
+    `decision` is the newest one; without `confirmed_by` it waits for its second signature. After `due_on` the rules
+    restore what nobody decided.
     """
 
     hold: UUID
@@ -98,6 +99,7 @@ class HoldView(msgspec.Struct, frozen=True):
     confirmed_by: str | None = None
     decision: str | None = None
     decision_reason: str | None = None
+    due_on: date | None = None
 
 
 async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm) -> HoldView:
@@ -198,7 +200,8 @@ async def list_holds(pool: Pool, frozen: FrozenRound) -> list[HoldView]:
         " WHERE h.round_number = $1 ORDER BY h.proposed_at DESC LIMIT 500",
         frozen.number,
     )
-    return [HoldView(**dict(row)) for row in rows]
+    found = [HoldView(**dict(row)) for row in rows]
+    return [msgspec.structs.replace(each, due_on=due(frozen, each)) for each in found]
 
 
 def due(frozen: FrozenRound, view: HoldView) -> date:

@@ -23,10 +23,11 @@ NO_STORE = {"cache-control": "no-store"}
 
 
 class NewCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /calls`: file name → text; the id stands in rules.toml."""
+    """Body of `POST /calls`: file name → text; the id stands in rules.toml. `fields` are then put into the rules."""
 
     files: dict[str, str]
     rehearsal: bool = False
+    fields: dict[str, Any] = {}
 
 
 class CallFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +77,8 @@ async def create_call(request: AnyRequest, data: JSONBody[NewCall]) -> dict[str,
     """A new draft from the files of a folder, or from rules.toml alone."""
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR)
-    call = await calls.create(own.pool, data.files, data.rehearsal, actor, own.clock.now())
+    files = _with_fields(data.files, data.fields)
+    call = await calls.create(own.pool, files, data.rehearsal, actor, own.clock.now())
     return await _answer(request, call, actor)
 
 
@@ -109,11 +111,18 @@ async def put_rules(request: AnyRequest, call_id: FromPath[str], data: JSONBody[
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR)
     call = await _visible(request, call_id, actor)
+    text = _with_fields({RULES: call.rules}, data.fields)[RULES]
+    return await _put(request, call_id, RULES, NewContent(text, data.version, data.reason), actor)
+
+
+def _with_fields(files: dict[str, str], fields: dict[str, Any]) -> dict[str, str]:
+    """The files with the form's fields in rules.toml; raises Refusal `bad_round` where one fits nowhere."""
+    if not fields:
+        return files
     try:
-        text = editing.edited(call.rules, data.fields)
+        return {**files, RULES: editing.edited(files.get(RULES, ""), fields)}
     except editing.BadField as error:
         raise bad_round([Problem(RULES, 0, str(error))]) from None
-    return await _put(request, call_id, RULES, NewContent(text, data.version, data.reason), actor)
 
 
 @get(f"{PREFIX}/calls/{{call_id:str}}/files/{{name:str}}")

@@ -83,6 +83,16 @@ async def page(pool: Pool, after: str, limit: int, *, drafts: bool) -> list[Call
     return [Call(**dict(row)) for row in rows]
 
 
+async def taking_applications(pool: Pool, now: datetime) -> list[Call]:
+    """Announced calls whose application window has not closed, the next to close first."""
+    rows = await pool.fetch(
+        f"SELECT {_COLUMNS} FROM calls WHERE state = 'announced' AND application_closes_at > $1"  # noqa: S608
+        " ORDER BY application_closes_at, call",
+        now,
+    )
+    return [Call(**dict(row)) for row in rows]
+
+
 async def files(connection: Connection | Pool, call: Call) -> dict[str, str]:
     """Every file of a call by name, the secret one included."""
     rows = await connection.fetch("SELECT name, content FROM call_files WHERE call = $1 ORDER BY name", call.call)

@@ -88,7 +88,7 @@ async def get_application(
     card = next((each for each in round_.candidates if each.candidate == candidate), None)
     if card is None:
         raise Refusal(RegistryReason.UNKNOWN_CANDIDATE, f"There is no candidate {candidate[:64]!r} in {round_.round}.")
-    answer = msgspec.structs.asdict(card)
+    answer = views.card_facts(card)
     staff = await own.door.identify(request)
     if may_read_whole(staff, round_.experts, card):
         answer["application"] = await store.application(own.pool, round_.round, candidate)

@@ -139,5 +139,10 @@ def public_facts(round_: Round, now: datetime) -> dict[str, Any]:
         "list_version": round_.list_version,
         "ranking_version": round_.ranking_version,
         "events": round_.events,
-        "candidates": round_.candidates,
+        "candidates": [card_facts(card) for card in round_.candidates],
     }
+
+
+def card_facts(card: CandidateCard) -> dict[str, Any]:
+    """What the public sees of a candidate."""
+    return {name: value for name, value in msgspec.structs.asdict(card).items() if name != "parties"}

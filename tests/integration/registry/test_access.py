@@ -142,6 +142,8 @@ WHO = {
     "POST /rounds/{round_id:str}/projects/{candidate:str}/proposals/{proposal:uuid}/decisions": "AR",
     "POST /rounds/{round_id:str}/projects/{candidate:str}/settlements": "AR",
     "GET /rounds/{round_id:str}/withdrawals": "ARU",
+    "GET /rounds/{round_id:str}/daily-report.docx": "AUO",
+    "POST /calls/{call_id:str}/files/{name:str}/preview": "A",
     "POST /calls/{call_id:str}/rehearsals": "A",
     "POST /rounds/{round_id:str}/rehearsals": "A",
     "POST /rounds/{round_id:str}/removal": "A",
