@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post, put
+from litestar import Request, Response, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.serialization import encode_json
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from services.scoring import paging, progress, sheets, store, views
-from services.scoring.desk import desk_of
+from services.scoring.desk import Desk, desk_of
 from services.scoring.office import proposals
 from services.scoring.office.proposals import Kind
 from services.scoring.rankings import states
 from services.scoring.views import Json
+from services.shared.live import live_of
 from services.shared.staff import Role
 
 AnyRequest = Request[Any, Any, Any]
+_WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
 
 
 class SheetBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,10 +66,26 @@ async def show_round(request: AnyRequest, round_id: FromPath[str]) -> Json:
     return views.round_json(found, desk.clock.now(), published)
 
 
-@get("/rounds/{round_id:str}/state", summary="Progress of experts, tally and rankings, for the office")
-async def show_state(request: AnyRequest, round_id: FromPath[str]) -> Json:
+@get(
+    "/rounds/{round_id:str}/state",
+    summary="Progress of experts, tally and rankings, for the office; also as a stream of events",
+)
+async def show_state(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     desk = desk_of(request)
-    await desk.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
+    await desk.door.require(request, *_WATCHERS)
+    found = await desk.round(round_id)
+
+    async def read() -> bytes:
+        return encode_json(await _state(desk, found.id))
+
+    async def remaining() -> float:
+        return await desk.door.remaining_s(request, *_WATCHERS)
+
+    return await live_of(request).answer(request, f"state {found.id}", read, remaining=remaining)
+
+
+async def _state(desk: Desk, round_id: str) -> Json:
+    """What the office sees of a round: states and counts of sheets, never a mark or a vote."""
     found = await desk.round(round_id)
     panel = progress.panel_progress(found, await store.sheet_statuses(desk.pool, found.id))
     names = await store.names_of(desk.pool, [each.expert for each in panel])

@@ -24,6 +24,7 @@ import uvicorn
 
 from services.shared import logs
 from services.shared.errors import PingxuanError
+from services.shared.live import end_streams
 from services.shared.metrics import fetch, merge, own_exposition, serve_metrics
 from services.shared.postgres import prepare_schema
 from services.shared.settings import ServiceSettings, load
@@ -55,6 +56,11 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Connections are waited for before the application hears of the end: streams would hold it up.
+        end_streams()
+        await super().shutdown(sockets)
 
 
 def _server(app: Any) -> uvicorn.Server:

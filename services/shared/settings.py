@@ -45,6 +45,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     pool_max: Annotated[int, Doc(description="Connections to PostgreSQL per worker, at most.", ge=2)] = 8
     statement_timeout_s: Annotated[float, Doc(description="A statement that takes longer fails.", gt=0)] = 15.0
     body_max_bytes: Annotated[int, Doc(description="Request bodies longer than this are refused.", ge=1024)] = 1 << 20
+    live_streams_max: Annotated[
+        int, Doc(description="Pages kept fresh by a stream per worker, half of them public; others ask again.", ge=2)
+    ] = 400
     staff_lag_max_s: Annotated[
         float, Doc(description="Acts that need two people fail closed when staff records lag more.", gt=0)
     ] = 30.0

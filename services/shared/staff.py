@@ -6,7 +6,7 @@ authorised by `require(connection, roles)`; acts that need two people call `fres
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -110,6 +110,13 @@ class StaffDoor:
         if not staff.has(*roles):
             raise Refusal(CommonReason.FORBIDDEN, f"This needs the role {' or '.join(sorted(roles))}.")
         return staff
+
+    async def remaining_s(self, request: Request[Any, Any, Any], *roles: Role) -> float:
+        """How long the one behind a request may go on watching; nothing once token, account or role are gone."""
+        claims, staff = self._verifier.verify(bearer(request)), await self.identify(request)
+        if claims is None or staff is None or not staff.has(*roles):
+            return 0.0
+        return (claims.expires_at - datetime.now(UTC)).total_seconds()
 
     async def require_fresh(self) -> None:
         """Fail closed when a disabled account might not be known here yet."""

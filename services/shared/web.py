@@ -20,6 +20,7 @@ import asyncpg
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
@@ -29,6 +30,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, S
 
 from services.shared import logs, metrics
 from services.shared.errors import CommonReason, ReasonWord, Refusal, problem
+from services.shared.live import STREAMED, Live
 from services.shared.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -74,12 +76,14 @@ def create_app(
     dependencies: Mapping[str, Provide] | None = None,
 ) -> Litestar:
     """The service's Litestar application; every API route lives under `/api/<service>/v1`."""
+    live = Live(settings.live_streams_max)
     return Litestar(
         route_handlers=[
             *routes,
             create_static_files_router(path="/static", directories=[STATIC], cache_control=None),
         ],
-        lifespan=[lifespan],
+        lifespan=[lifespan, live.lifespan],
+        state=State({"live": live}),
         dependencies=dependencies,
         exception_handlers={Exception: answer_error},
         csrf_config=CSRFConfig(
@@ -183,7 +187,8 @@ class Edge:
             # Litestar leaves the template of the route it matched; what matched nothing is one label.
             route = scope.get("path_template") or "unmatched"
             metrics.http_requests_total.labels(str(scope["method"]), route, status).inc()
-            metrics.http_request_seconds.labels(route).observe(time.perf_counter() - started)
+            if STREAMED not in scope:
+                metrics.http_request_seconds.labels(route).observe(time.perf_counter() - started)
             logs.request_id.reset(token)
 
 

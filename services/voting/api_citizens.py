@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from services.shared.address import bucket
 from services.shared.errors import Refusal
+from services.shared.live import live_of
 from services.voting import ledger, metrics
 from services.voting.codes import SignedIn
 from services.voting.context import Context, ContextDependency
@@ -20,7 +21,7 @@ from services.voting.declaration import DeclarationWithId
 from services.voting.devices import COOKIE
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt, receipt_text
-from services.voting.results import results_document
+from services.voting.results import results_document, turnout_document
 from services.voting.rounds import FrozenRound
 from services.voting.stations.assistance import Assistance
 
@@ -201,13 +202,23 @@ async def get_results(context: ContextDependency, request: AnyRequest, round_id:
     return _cached(request, body, etag, "public, max-age=2")
 
 
+@get("/rounds/{round_id:str}/live", summary="State, window and turnout, also as a stream of events: nothing else, ever")
+async def get_live(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
+    frozen = find(context, round_id)
+
+    async def read() -> bytes:
+        return await turnout_document(context, find(context, frozen.id))
+
+    return await live_of(request).answer(request, f"live {frozen.id}", read)
+
+
 @post("/dev/outbox", status_code=200, summary="Codes sent, on the embedded platform only")
 async def post_dev_outbox(context: ContextDependency, data: JSONBody[OutboxForm]) -> list[dict[str, Any]]:
     assert context.outbox_provider is not None
     return await context.outbox_provider.sent(context.sign_in.people.phone(data.phone))
 
 
-ROUTES = [get_round, get_challenge, post_code, post_session, get_own_ballot, get_receipt, get_results]
+ROUTES = [get_round, get_challenge, post_code, post_session, get_own_ballot, get_receipt, get_results, get_live]
 
 
 def citizens_router(*, with_outbox: bool) -> list[Router]:

@@ -13,40 +13,36 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from services.shared.errors import Refusal
+from services.shared.live import live_of
 from services.shared.staff import Role
-from services.voting import forget, holds, store
+from services.voting import forget, holds
 from services.voting.api_citizens import find
 from services.voting.bundle import ballots_csv
 from services.voting.context import ContextDependency
 from services.voting.holds import DecisionForm, HoldForm
 from services.voting.reasons import Reason
-from services.voting.stations import stations
+from services.voting.results import state_document
 from services.voting.tally import seal_round
 
 AnyRequest = Request[Any, Any, Any]
 _WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
 
 
-@get("/rounds/{round_id:str}/state", summary="Phase, turnout and ballots by state: never a candidate's count")
-async def get_state(
-    context: ContextDependency, request: AnyRequest, round_id: FromPath[str]
-) -> Response[dict[str, Any]]:
+@get(
+    "/rounds/{round_id:str}/state",
+    summary="Phase, turnout and ballots by state, also as a stream of events: never a candidate's count",
+)
+async def get_state(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     await context.door.require(request, *_WATCHERS)
     frozen = find(context, round_id)
-    hours = await store.turnout_by_hour(context.pool, frozen.number)
-    return Response(
-        {
-            "phase": frozen.phase(context.clock.now()),
-            "windows": {"voting": {"opens": frozen.opens, "closes": frozen.closes, "seal_due": frozen.seal_due}},
-            "turnout": await store.turnout(context.pool, frozen.number),
-            "turnout_by_hour": [{"hour": row["hour"], "voters": row["voters"]} for row in hours],
-            "ballots": await store.ballots_by_state(context.pool, frozen.number),
-            "stations": [msgspec.structs.asdict(each) for each in await stations.report(context.pool, frozen)],
-            "sealed_at": frozen.sealed_at,
-            "forgotten": frozen.forgotten,
-        },
-        headers={"cache-control": "no-store"},
-    )
+
+    async def read() -> bytes:
+        return await state_document(context, find(context, frozen.id))
+
+    async def remaining() -> float:
+        return await context.door.remaining_s(request, *_WATCHERS)
+
+    return await live_of(request).answer(request, f"state {frozen.id}", read, remaining=remaining)
 
 
 @post("/rounds/{round_id:str}/seal", status_code=200, summary="Seal the tally: final, after close and grace")

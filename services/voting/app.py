@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import Receive, Scope, Send
 from redis.asyncio import Redis
@@ -209,7 +208,7 @@ class Application:
                 "pages": Provide(lambda: pages, sync_to_thread=False),
             },
         )
-        self.litestar.state = State({"error_page": pages.render_error})
+        self.litestar.state["error_page"] = pages.render_error
         describe_ballots(self.litestar)
         self._edge = Edge(self.litestar)
 

@@ -1,4 +1,7 @@
-"""`GET results`: state and turnout from bytes cached for a second; counts only once published."""
+"""What can be known of a round while it runs: state and turnout; counts only once published, in `GET results` alone.
+
+`results_document` is cached for a second; `turnout_document` and `state_document` are read by the producers of streams.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from services.shared.messages import TallyContent
 from services.shared.postgres import Pool
 from services.voting import store
 from services.voting.rounds import FrozenRound, Phase
+from services.voting.stations import stations
 
 _FRESH_S = 1.0
 
@@ -46,6 +50,38 @@ async def _document(context: Needs, frozen: FrozenRound, phase: Phase) -> dict[s
             content = msgspec.json.decode(tally[0], type=TallyContent)
             document |= {"turnout": content.turnout, "candidates": votes_by_candidate(content)}
     return document
+
+
+async def turnout_document(context: Needs, frozen: FrozenRound) -> bytes:
+    """What everybody may watch, on a big screen too: {state, opens, closes, turnout, hours: [{hour, voters}]}.
+
+    Hours are of the round's own zone and hold totals only; nothing by candidate, unit or district, published or not.
+    """
+    hours = await store.turnout_by_hour(context.pool, frozen.number, str(frozen.zone))
+    document = {
+        "state": frozen.phase(context.clock.now()),
+        "opens": frozen.opens,
+        "closes": frozen.closes,
+        "turnout": await store.turnout(context.pool, frozen.number),
+        "hours": [{"hour": row["hour"], "voters": row["voters"]} for row in hours],
+    }
+    return msgspec.json.encode(document)
+
+
+async def state_document(context: Needs, frozen: FrozenRound) -> bytes:
+    """The same for those on duty, with ballots by state and the stations: never a candidate's count."""
+    hours = await store.turnout_by_hour(context.pool, frozen.number, str(frozen.zone))
+    document = {
+        "phase": frozen.phase(context.clock.now()),
+        "windows": {"voting": {"opens": frozen.opens, "closes": frozen.closes, "seal_due": frozen.seal_due}},
+        "turnout": await store.turnout(context.pool, frozen.number),
+        "turnout_by_hour": [{"hour": row["hour"], "voters": row["voters"]} for row in hours],
+        "ballots": await store.ballots_by_state(context.pool, frozen.number),
+        "stations": await stations.report(context.pool, frozen),
+        "sealed_at": frozen.sealed_at,
+        "forgotten": frozen.forgotten,
+    }
+    return msgspec.json.encode(document)
 
 
 def votes_by_candidate(content: TallyContent) -> list[dict[str, Any]]:

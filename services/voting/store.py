@@ -42,12 +42,13 @@ async def turnout(pool: Pool, round_number: int) -> int:
     return voters
 
 
-async def turnout_by_hour(pool: Pool, round_number: int) -> list[asyncpg.Record]:
-    """hour, ballots, voters: for the office's page; never by candidate."""
+async def turnout_by_hour(pool: Pool, round_number: int, zone: str) -> list[asyncpg.Record]:
+    """hour (of the given zone), voters, ballots; never by candidate, unit or district."""
     return await pool.fetch(
-        "SELECT date_trunc('hour', minute) AS hour, sum(ballots)::bigint AS ballots, sum(voters)::bigint AS voters"
+        "SELECT date_trunc('hour', minute, $2) AS hour, sum(ballots)::bigint AS ballots, sum(voters)::bigint AS voters"
         " FROM turnout WHERE round_number = $1 GROUP BY 1 ORDER BY 1",
         round_number,
+        zone,
     )
 
 

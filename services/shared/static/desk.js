@@ -6,7 +6,10 @@
 //     data-twice    the button wants a second press (for what becomes public or cannot be taken back)
 //   Fields: `name="a.b"` nests; `data-type="number|boolean|list|json|empty"` (list: every checked box or line; empty: an
 //   empty text stays a text, else an empty field is left out). enctype="multipart/form-data": sent as it is.
-//   Other scripts import `call`, `refused` and `Refused`. The token lives in memory and is renewed by the session cookie.
+//   Other scripts import `call`, `refused`, `Refused`, and `watch(path, show, told)` for state that keeps itself fresh
+//   (live.js). The token lives in memory and is renewed by the session cookie.
+import { live } from "./live.js";
+
 const words = document.getElementById("desk-words").dataset;
 const texts = JSON.parse(words.texts);
 const other = JSON.parse(words.other);
@@ -33,9 +36,18 @@ async function renew() {
   expiresMs = Date.parse(fresh.expires_at);
 }
 
+async function fresh() {
+  if (Date.now() > expiresMs - RENEW_BEFORE_MS) await renew();
+}
+
+/** State that keeps itself fresh, as the person signed in may see it: `live` of live.js. */
+export function watch(path, show, told) {
+  return live(path, show, { before: fresh, get: () => call("GET", path), told });
+}
+
 /** One call as the person signed in; `body` is sent as JSON, or as it is where it is FormData. Raises Refused. */
 export async function call(method, path, body, headers = {}) {
-  if (Date.now() > expiresMs - RENEW_BEFORE_MS) await renew();
+  await fresh();
   const sent = { authorization: `Bearer ${token}`, ...headers };
   const plain = body === undefined || body instanceof FormData;
   if (!plain) sent["content-type"] = "application/json";

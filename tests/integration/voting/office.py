@@ -34,9 +34,9 @@ class Office:
                 " ON CONFLICT (stream) DO UPDATE SET complete_at = now()"
             )
 
-    def token(self, name: str) -> str:
-        """A fresh token, as the registry hands it out."""
-        return self._signer.sign(name, name, [], datetime.now(UTC))[0]
+    def token(self, name: str, made_at: datetime | None = None) -> str:
+        """A fresh token, as the registry hands it out; or one made a while ago."""
+        return self._signer.sign(name, name, [], made_at or datetime.now(UTC))[0]
 
     async def call(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token(name)}"}
