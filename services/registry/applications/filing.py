@@ -13,12 +13,12 @@ from services.registry.applications.records import Application
 from services.registry.applications.rules import EDITABLE, SCANNABLE, require_stage
 from services.registry.attachments import Attachment, Purpose, Upload, attach
 from services.registry.attachments.contents import PICTURES, FileType
-from services.registry.documents.version_code import same_code
 from services.registry.log.record import record
 from services.registry.reasons import RegistryReason
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
+from services.shared.typesetting.version_code import same_code
 
 # Those taken out again are counted: their bytes stay.
 FILES_MAX = 200

@@ -16,9 +16,9 @@ from services.registry.applications.content import Content, trimmed
 from services.registry.applications.records import Application, ApplicationFile, Consent, Version
 from services.registry.attachments.records import Purpose
 from services.registry.documents import forms
-from services.registry.documents.version_code import version_code
 from services.registry.rounds.applications import BudgetLine, Target, TeamMember, Unit
 from services.shared.clock import day_in
+from services.shared.typesetting.version_code import version_code
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 

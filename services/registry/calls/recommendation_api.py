@@ -16,7 +16,6 @@ from services.registry.calls.store import Call
 from services.registry.documents import forms
 from services.registry.documents.pdf import recommendation_page_pdf
 from services.registry.documents.summary_xlsx import recommendation_summary_xlsx
-from services.registry.documents.version_code import version_code
 from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.printing import PDF, XLSX, document
@@ -26,6 +25,7 @@ from services.shared.clock import day_in
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
+from services.shared.typesetting.version_code import version_code
 
 
 class Ranked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,21 +1,16 @@
 """Every printed document as PDF/A-2b: one function each, frozen struct in, bytes out, the same bytes each time.
 
-Typst lays out the templates beside this file; texts reach it as JSON and are never read as code. It releases the GIL,
-but a long form takes some tenths of a second: call it from a worker thread.
+The templates lie beside this file; `shared/typesetting/pdf.py` lays them out. Call it from a worker thread.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-import typst
 
 from services.registry.documents import forms
-from services.registry.documents.characters import printable
-from services.registry.documents.fonts import SANS, SERIF, document_fonts
-from services.registry.documents.version_code import code_svg
 from services.registry.documents.wording import (
     capital_amount,
     category_name,
@@ -24,6 +19,8 @@ from services.registry.documents.wording import (
     level_name,
     yuan,
 )
+from services.shared.typesetting.pdf import coded, typeset
+from services.shared.typesetting.version_code import code_svg
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _COVER_NAMES_MAX = 150
@@ -185,30 +182,8 @@ def _in_groups(digest: str) -> str:
 
 def _coded(template: str, version_code: str, day: date, footer: str, values: Mapping[str, Any]) -> bytes:
     """Typeset with the footer that carries the version code."""
-    coded = {"version_code": version_code, "version_svg": code_svg(version_code), "footer": footer}
-    return _typeset(template, day, {**values, **coded})
+    return _typeset(template, day, coded(version_code, footer, values))
 
 
 def _typeset(template: str, day: date, values: Mapping[str, Any]) -> bytes:
-    data = _printable({**values, "fonts": {"serif": SERIF, "sans": SANS}})
-    compiler = typst.Compiler(
-        _TEMPLATES / f"{template}.typ",
-        root=_TEMPLATES,
-        font_paths=document_fonts(),
-        ignore_system_fonts=True,
-        sys_inputs={"data": msgspec.json.encode(data).decode()},
-    )
-    # The document's own day, not the clock: the same form gives the same bytes.
-    made_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return cast(bytes, compiler.compile(format="pdf", pdf_standards=["a-2b"], timestamp=made_at))
-
-
-def _printable(value: Any) -> Any:
-    """Every text within a value as the fonts can print it."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {key: _printable(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_printable(each) for each in value]
-    return value
+    return typeset(_TEMPLATES / f"{template}.typ", day, values)

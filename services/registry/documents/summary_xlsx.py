@@ -9,9 +9,9 @@ from typing import Any
 
 import xlsxwriter
 
-from services.registry.documents.characters import clean
 from services.registry.documents.forms import RecommendationSummary, RecommendedRow
 from services.registry.documents.wording import category_name, chinese_date, level_name
+from services.shared.typesetting.characters import clean
 
 _OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _COLUMNS = {

@@ -20,8 +20,8 @@ from docx.shared import Mm, Pt
 from docx.text.paragraph import Paragraph
 from docx.text.run import Run
 
-from services.registry.documents.characters import clean
-from services.registry.documents.version_code import code_png
+from services.shared.typesetting.characters import clean
+from services.shared.typesetting.version_code import code_png
 
 BODY, HEADING = "仿宋", "黑体"
 TEXT_WIDTH_MM = 162

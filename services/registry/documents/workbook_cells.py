@@ -9,11 +9,11 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from services.registry.documents.characters import clean
 from services.registry.documents.wording import named
 from services.registry.documents.workbook_sheets import Column, Content
 from services.registry.rounds import credit_code
 from services.registry.rounds.reading import AMOUNT_MAX
+from services.shared.typesetting.characters import clean
 
 Blame = Callable[[str, str], None]
 # openpyxl's words for the kinds of cells.

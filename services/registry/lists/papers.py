@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from services.registry.documents.forms import ListEntry, ListGroup, PublishedList, Retraction
-from services.registry.documents.version_code import version_code
 from services.registry.lists.store import Notice, NoticeEntry
 from services.registry.rounds.views import Round
+from services.shared.typesetting.version_code import version_code
 from services.shared.vocabulary import LEVELS
 
 DOCUMENT_NUMBER_MAX = 60

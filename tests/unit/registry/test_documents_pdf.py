@@ -14,9 +14,9 @@ import pypdf
 import pytest
 
 from services.registry.documents import forms, pdf
-from services.registry.documents.version_code import version_code
 from services.registry.documents.wording import chinese_date, yuan
 from services.registry.rounds.applications import BudgetLine, Target, TeamMember, Unit, parse_application
+from services.shared.typesetting.version_code import version_code
 from services.shared.vocabulary import LEVELS
 
 SHIPPED = Path(__file__).parents[3] / "deploy" / "rounds" / "kunming-2021" / "applications"
@@ -299,4 +299,4 @@ def test_templates_load_nothing_from_elsewhere() -> None:
         for line in file.read_text(encoding="utf-8").splitlines()
         if "import" in line or "@" in line
     ]
-    assert set(imports) == {'#import "common.typ": *'}
+    assert set(imports) == {'#import "/shared/typesetting/common.typ": *'}

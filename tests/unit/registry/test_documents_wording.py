@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from services.registry.documents.characters import clean, printable, unprintable
-from services.registry.documents.version_code import ALPHABET, code_svg, same_code, version_code
 from services.registry.documents.wording import capital_amount, named
+from services.shared.typesetting.characters import clean, printable, unprintable
+from services.shared.typesetting.version_code import ALPHABET, code_svg, same_code, version_code
 from services.shared.vocabulary import LEVELS
 
 

@@ -1,7 +1,8 @@
 """Which characters the shipped fonts can print, and what stands for those they cannot.
 
 A printed form with a hollow box where a name should be is worse than one with 〔U+2A6A5〕, which can be looked up and
-written by hand beside it; pages ask `unprintable` beforehand and say so. Called by `pdf.py` and `word.py`.
+written by hand beside it; pages ask `unprintable` beforehand and say so. Called by `pdf.py` and by the writers of
+workbooks and letters.
 """
 
 import struct
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from services.registry.documents.fonts import font_files
+from services.shared.typesetting.fonts import font_files
 
 Ranges = list[tuple[int, int]]
 _DROPPED = frozenset({"Cc", "Cf", "Cs"})
