@@ -27,7 +27,7 @@ class Reason(ReasonWord):
     TALLY_MISSING = "tally_missing", 409, "The votes are not sealed yet"
     LOTS_MISSING = "lots_missing", 409, "The seed of the lots is not revealed yet"
     NOT_RANKABLE = "not_rankable", 409, "The rules cannot be applied to these marks"
-    SAME_PERSON = "same_person", 403, "Two different people must sign"
+    SAME_PERSON = "same_person", 409, "Two different people must sign"
     STALE = "stale", 409, "The proposal is out of date"
     CONFLICT_OF_INTEREST = "conflict_of_interest", 403, "A conflict of interest stands in the way"
     NOT_ASSIGNED = "not_assigned", 403, "This candidate is not on your list"

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from services.scoring import statistics_store as store
 from services.scoring.combination import AUDITORS_SCORES, pseudonym
 from services.scoring.desk import Desk
+from services.scoring.panels import store as panel_store
+from services.scoring.panels.conflicts import conflicts
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.store import ranking_files
 from services.shared.errors import Refusal
 from services.shared.ranking.advice import needs_expert_identity
 from services.shared.ranking.bundle import parse_exclusions, parse_reveal, parse_scores, parse_votes
-from services.shared.ranking.candidates import Candidate, parse_candidates
+from services.shared.ranking.candidates import parse_candidates
 from services.shared.ranking.errors import InputError
 from services.shared.ranking.model import Rules
 from services.shared.ranking.rules import parse_rules
@@ -33,7 +35,7 @@ from services.shared.ranking.statistics.source import build_source
 _WHOLE_ROUND = "the whole round"
 _RETRY_AFTER_S = 15
 
-Affiliations = Mapping[str, Sequence[tuple[str, str]]]
+Affiliations = Mapping[str, frozenset[str]]
 
 
 async def attach_once(desk: Desk, draws: int = DRAWS) -> int:
@@ -43,7 +45,7 @@ async def attach_once(desk: Desk, draws: int = DRAWS) -> int:
         return 0
     round_id, version = found
     files = await ranking_files(desk.pool, round_id, version)
-    affiliations = await store.affiliations(desk.pool, round_id)
+    affiliations = await affiliations_of(desk, round_id)
     stopped = threading.Event()
     try:
         # Thousands of rankings: seconds of arithmetic, which must not stop the experts' saves.
@@ -85,8 +87,11 @@ def make(
         exclusions = parse_exclusions(files["exclusions.csv"]) if "exclusions.csv" in files else ()
         seed = parse_reveal(files["reveal.toml"]) if "reveal.toml" in files else None
         source = build_source(rules, candidates, votes, scores, seed)
-        is_own = _is_own(candidates, affiliations)
         names = _names(rules, round_id, key)
+
+        def is_own(expert: str, candidate: str) -> bool:
+            return candidate in affiliations.get(expert, frozenset())
+
         return statistics_json(
             statistics_of(source, exclusions, is_own=is_own, names=names, draws=draws, progress=check)
         )
@@ -94,18 +99,10 @@ def make(
         return json.dumps({"refused": error.reason}, ensure_ascii=False).encode()
 
 
-def _is_own(candidates: Sequence[Candidate], affiliations: Affiliations) -> Callable[[str, str], bool]:
-    """An expert's own candidates are those of the expert's unit, or recommended through the expert's channel."""
-    by_name = {each.candidate: each for each in candidates}
-
-    def is_own(expert: str, candidate: str) -> bool:
-        card = by_name[candidate]
-        return any(
-            bool(unit and unit == card.unit) or bool(channel and channel == card.channel)
-            for unit, channel in affiliations.get(expert, ())
-        )
-
-    return is_own
+async def affiliations_of(desk: Desk, round_id: str) -> Affiliations:
+    """An expert's own candidates: those that facts tie to the expert, also where two people lifted the conflict."""
+    cards = (await desk.round(round_id)).message.candidates
+    return conflicts(await panel_store.facts_of_experts(desk.pool, round_id), cards, frozenset())
 
 
 def _names(rules: Rules, round_id: str, key: bytes) -> Names:

@@ -31,16 +31,3 @@ async def statistics(pool: Pool, round_id: str, version: int) -> bytes | None:
         "SELECT body FROM ranking_statistics WHERE round = $1 AND version = $2", round_id, version
     )
     return body
-
-
-async def affiliations(pool: Pool, round_id: str) -> dict[str, list[tuple[str, str]]]:
-    """(unit, channel) of every expert by user name, as the account says and as the round's pool says."""
-    rows = await pool.fetch(
-        "SELECT username AS expert, unit, channel FROM staff WHERE 'expert' = ANY(roles)"
-        " UNION SELECT expert, unit, channel FROM pool_experts WHERE round = $1",
-        round_id,
-    )
-    found: dict[str, list[tuple[str, str]]] = {}
-    for row in rows:
-        found.setdefault(row["expert"], []).append((row["unit"], row["channel"]))
-    return found

@@ -44,7 +44,7 @@ class Reason(ReasonWord):
     UNKNOWN_HOLD = "unknown_hold", 404, "No such hold"
     BAD_HOLD = "bad_hold", 422, "The hold cannot be made"
     BAD_TRANSITION = "bad_transition", 409, "Not possible in this state"
-    SAME_PERSON = "same_person", 403, "A second person is needed"
+    SAME_PERSON = "same_person", 409, "A second person is needed"
     CONFLICT_OF_INTEREST = "conflict_of_interest", 403, "This concerns your own unit or channel"
     UNKNOWN_STATION = "unknown_station", 404, "No such station"
     BAD_STATION = "bad_station", 422, "The station cannot be registered"

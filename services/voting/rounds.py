@@ -164,7 +164,8 @@ class FrozenRound:
         }
 
     def _card(self, card: CandidateCard) -> dict[str, Any]:
-        return {**msgspec.structs.asdict(card), "group": self.groups[card.candidate]}
+        shown = {name: value for name, value in msgspec.structs.asdict(card).items() if name != "parties"}
+        return {**shown, "group": self.groups[card.candidate]}
 
     def _local(self, moment: datetime | None) -> str | None:
         return None if moment is None else moment.astimezone(self.zone).isoformat()

@@ -177,7 +177,7 @@ async def two_people_publish_the_ranking(play: Play) -> None:
     proposed = await town.post(WANG, f"{OF_SCORING}/rankings")
     confirmation = f"{OF_SCORING}/rankings/{proposed['version']}/confirmations"
     await town.refused("", "GET", f"{OF_SCORING}/rankings/1", status=404, reason="unknown_ranking")
-    await town.refused(WANG, "POST", confirmation, status=403, reason="same_person")
+    await town.refused(WANG, "POST", confirmation, status=409, reason="same_person")
     await town.post(LI, confirmation)
     path = f"{OF_VOTING}/results"
     results = await town.until("", path, lambda found: found["state"] == "published", "voting shows the counts")

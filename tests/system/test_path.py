@@ -149,7 +149,7 @@ async def hold(path: Walk) -> None:
     decided = {"decision": "exclude", "reason": "证据属实"}
     assert (await town.operate("POST", f"{one}/decisions", decided, "wang")).status_code == 201
     alone = await town.operate("POST", f"{one}/confirmations", {}, "wang")
-    assert (alone.status_code, alone.json()["reason"]) == (403, "same_person")
+    assert (alone.status_code, alone.json()["reason"]) == (409, "same_person")
     assert (await town.operate("POST", f"{one}/confirmations", {}, "li")).json()["state"] == "excluded"
     told = (await town.http.get(f"{VOTING}/receipts/{receipts[0]}")).json()
     assert (told["state"], told["reason"]) == ("excluded", "rented_accounts")

@@ -1,5 +1,7 @@
 """Conflicts of interest that facts tell: own unit, recommending channel, partner, earlier employer. Pure.
 
+A unit is known by its identity in the registry or by its name, an account by either: one of both is enough.
+
 What only the expert knows is declared on the sheet (`sheets.recuse`). Called when a round is read, before a draw, and
 before an administrator touches a candidate.
 """
@@ -12,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from services.shared.messages import CandidateCard
+from services.shared.messages import CandidateCard, Party
 
 
 class Tie(StrEnum):
@@ -25,7 +27,10 @@ class Tie(StrEnum):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What is known of a person; names as the registry and the pool write them, empty where unknown."""
+    """What is known of a person: units by identity or name, the channel by identity or title; empty where unknown.
+
+    `partners` are units the person works with, `employers` those of before.
+    """
 
     unit: str = ""
     channel: str = ""
@@ -34,18 +39,33 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def ties(facts: Facts, card: CandidateCard) -> tuple[Tie, ...]:
-    """Every tie of a person to a candidate, in the order of `Tie`."""
-    unit, channels = _plain(card.unit), {_plain(card.channel), _plain(card.channel_title)} - {""}
-    found = []
-    if unit and _plain(facts.unit) == unit:
-        found.append(Tie.UNIT)
-    if _plain(facts.channel) in channels:
-        found.append(Tie.CHANNEL)
-    if unit and unit in map(_plain, facts.partners):
-        found.append(Tie.PARTNER)
-    if unit and unit in map(_plain, facts.employers):
-        found.append(Tie.EMPLOYER)
-    return tuple(found)
+    """Every tie of a person to a candidate, in the order of `Tie`; who joins an application is as much behind it."""
+    lead, partners = _behind(card, "lead") | _named(card.unit), _behind(card, "partner")
+    channels = _named(card.channel, card.channel_title)
+    own, others, before = _named(facts.unit), _named(*facts.partners), _named(*facts.employers)
+    told = {
+        Tie.UNIT: own & lead,
+        Tie.CHANNEL: _named(facts.channel) & channels,
+        Tie.PARTNER: (own & partners) | (others & (lead | partners)),
+        Tie.EMPLOYER: before & (lead | partners),
+    }
+    return tuple(tie for tie, shared in told.items() if shared)
+
+
+def is_behind(unit: str, card: CandidateCard) -> bool:
+    """Whether a unit, by identity or name, applied with this candidate, as lead or as partner."""
+    return bool(_named(unit) & (_named(card.unit) | _behind(card, "lead") | _behind(card, "partner")))
+
+
+def _behind(card: CandidateCard, role: str) -> set[str]:
+    parties: list[Party] = [each for each in card.parties if each.role == role]
+    return _named(*(name for each in parties for name in (each.unit, each.name)))
+
+
+def _named(*names: str) -> set[str]:
+    """The names in one form, full-width and half-width, spaces and case meaning the same, without empty ones."""
+    plain = ("".join(unicodedata.normalize("NFKC", name).split()).casefold() for name in names)
+    return {name for name in plain if name}
 
 
 def conflicts(
@@ -55,19 +75,23 @@ def conflicts(
 
     A person may be told more than once, by account and by pool: every fact counts.
     """
-    kept = list(cards)
+    # By name rather than pair by pair: a round of thousands is read anew whenever an account changes.
+    units: dict[str, set[str]] = {}
+    channels: dict[str, set[str]] = {}
+    for card in cards:
+        for name in _named(card.unit) | _behind(card, "lead") | _behind(card, "partner"):
+            units.setdefault(name, set()).add(card.candidate)
+        for name in _named(card.channel, card.channel_title):
+            channels.setdefault(name, set()).add(card.candidate)
     found: dict[str, set[str]] = {}
     for expert, facts in people:
-        tied = {card.candidate for card in kept if ties(facts, card) and (expert, card.candidate) not in lifted}
-        if tied:
+        names = _named(facts.unit, *facts.partners, *facts.employers)
+        tied = set().union(*(units.get(name, set()) for name in names))
+        tied = tied.union(*(channels.get(name, set()) for name in _named(facts.channel)))
+        if tied := {candidate for candidate in tied if (expert, candidate) not in lifted}:
             found.setdefault(expert, set()).update(tied)
     return {expert: frozenset(tied) for expert, tied in found.items()}
 
 
 def in_conflict(found: Mapping[str, frozenset[str]], expert: str, candidate: str) -> bool:
     return candidate in found.get(expert, frozenset())
-
-
-def _plain(name: str) -> str:
-    """One form of a name: full-width and half-width, spaces and case mean the same."""
-    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()

@@ -9,7 +9,7 @@ import zipfile
 import httpx
 
 from services.registry.audit import INVARIANTS
-from services.shared.messages import REGISTRY_ROUNDS, RoundMessage
+from services.shared.messages import REGISTRY_ROUNDS, Party, RoundMessage
 from tests.integration.registry.application_steps import attach, begin, form, submitted
 from tests.integration.registry.call_steps import (
     CALL,
@@ -68,6 +68,8 @@ async def test_a_call_freezes_when_everything_is_decided(registry: Registry) -> 
     assert await stage_of(registry, ids[0]) == "candidate"
     [message] = [each for each in await registry.sent(REGISTRY_ROUNDS, 1) if isinstance(each, RoundMessage)]
     assert (message.rehearsal, message.candidates[0].unit) == (True, "第1社区居委会")
+    applied = await registry.parts.pool.fetchval("SELECT unit FROM applications WHERE application = $1", ids[0])
+    assert message.candidates[0].parties == [Party("lead", "第1社区居委会", applied)]
     whole = (await registry.call("GET", f"/rounds/{CALL}/applications/{ids[0]}", "rev1")).json()["application"]
     assert [line["amount"] for line in whole["budget"]] == ["12000.00", "800.50"]
     version = (await registry.call("GET", f"/calls/{CALL}", "")).json()["version"]

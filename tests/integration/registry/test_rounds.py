@@ -14,7 +14,7 @@ import pytest
 from services.cli.audit import violations
 from services.cli.rounds import read_folder
 from services.registry.rounds import freezing
-from services.shared.messages import REGISTRY_ROUNDS, VOTING_TALLIES, RoundMessage, TallyMessage, encode
+from services.shared.messages import REGISTRY_ROUNDS, VOTING_TALLIES, Party, RoundMessage, TallyMessage, encode
 from services.shared.outbox import heartbeat_key
 from services.shared.ranking.rules import parse_rules
 from tests.integration.registry.conftest import Registry, simple_files
@@ -42,6 +42,7 @@ async def test_a_loaded_round_is_frozen_under_the_digest_of_its_rules(registry: 
     assert body["digest"] == hashlib.sha256(files["rules.toml"].encode()).hexdigest()
     assert (body["round"], body["version"], body["candidates"]) == ("small", 1, 6)
     [message] = await rounds_sent(registry, 1)
+    assert message.candidates[0].parties == [Party("lead", message.candidates[0].unit)]
     assert (message.digest, message.rules, message.lots_seed) == (body["digest"], files["rules.toml"], "")
     assert [event.event for event in message.events] == ["frozen", "numbers_drawn"]
 
@@ -278,6 +279,12 @@ async def test_the_whole_application_is_for_those_who_judge_it(registry: Registr
         "need_analysis", "work_plan", "innovation_analysis", "contingencies",
     }  # fmt: skip
     assert whole["application"]["budget"][0]["amount"].count(".") == 1
+    [message] = await rounds_sent(registry, 1)
+    [card] = [each for each in message.candidates if each.candidate == "K01"]
+    assert [(each.role, each.name) for each in card.parties] == [
+        ("lead", "五华区翠屏街道办事处"), ("partner", "滇中社区治理研究院"), ("partner", "昆明同心物业服务促进会"),
+    ]  # fmt: skip
+    assert "parties" not in (await registry.call("GET", path, "")).json()
 
 
 @pytest.mark.parametrize("path", ["/rounds/nothing", "/rounds/a%00b", "/rounds/small/applications/none"])

@@ -92,7 +92,7 @@ async def test_the_draw_takes_a_second_person_and_a_word(pooled: Scoring) -> Non
     await pooled.call("POST", f"{ROUND}/draws", "ann", json=PLAN)
     path = f"{ROUND}/draws/1/reveals"
     own = await pooled.call("POST", path, "ann", json={"word": "x"})
-    assert (own.status_code, own.json()["reason"]) == (403, "same_person")
+    assert (own.status_code, own.json()["reason"]) == (409, "same_person")
     silent = await pooled.call("POST", path, "bob", json={"word": " "})
     assert (silent.status_code, silent.json()["reason"]) == (422, "reason_missing")
     other = await pooled.call("POST", f"{ROUND}/draws/2/reveals", "bob", json={"word": "x"})

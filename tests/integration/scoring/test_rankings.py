@@ -120,7 +120,7 @@ async def test_no_mark_or_count_stands_readable_in_stream_or_tally_table(scored:
 async def test_the_proposer_cannot_confirm(sealed: Scoring) -> None:
     await sealed.call("POST", RANKINGS, "ann")
     own = await sealed.call("POST", f"{RANKINGS}/1/confirmations", "ann")
-    assert (own.status_code, own.json()["reason"]) == (403, "same_person")
+    assert (own.status_code, own.json()["reason"]) == (409, "same_person")
     assert (await sealed.call("POST", f"{RANKINGS}/1/confirmations", "eve")).status_code == 403
     assert (await sealed.call("POST", f"{RANKINGS}/1/confirmations")).status_code == 401
     assert (await sealed.call("POST", f"{RANKINGS}/2/confirmations", "bob")).status_code == 404

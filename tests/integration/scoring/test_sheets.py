@@ -131,7 +131,7 @@ async def test_a_sheet_is_reopened_by_two_administrators_with_a_reason(panel: Sc
     assert locked.json()["reason"] == "sheet_submitted"
     path = f"/rounds/small/proposals/{opened.json()['proposal']}/confirmations"
     own = await panel.call("POST", path, "ann")
-    assert (own.status_code, own.json()["reason"]) == (403, "same_person")
+    assert (own.status_code, own.json()["reason"]) == (409, "same_person")
     confirmed = await agree(panel, opened)
     assert "marks" not in confirmed.text
     assert (await panel.call("POST", path, "bob")).json() == confirmed.json()

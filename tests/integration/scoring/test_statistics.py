@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.scoring import statistics, statistics_store, store
+from services.scoring import statistics, store
 from services.scoring.reasons import Reason
 from services.scoring.store import ranking_files
 from services.shared.errors import Refusal
-from tests.integration.scoring.conftest import Scoring, scored_rules
+from tests.integration.scoring.conftest import Scoring, agree, scored_rules
 from tests.support.waiting import wait_until
 
 RANKINGS = "/rounds/small/rankings"
@@ -76,7 +76,7 @@ async def test_they_are_the_same_whenever_they_are_made(office: Scoring) -> None
     await propose(office)
     document = await made(office)
     files = await ranking_files(office.desk.pool, "small", 1)
-    affiliations = await statistics_store.affiliations(office.desk.pool, "small")
+    affiliations = await statistics.affiliations_of(office.desk, "small")
     again = await asyncio.to_thread(statistics.make, "small", files, affiliations, office.desk.keys.pseudonyms)
     assert json.loads(again) == document
     assert await statistics.attach_once(office.desk) == 0
@@ -105,11 +105,14 @@ async def test_where_only_the_selected_are_published_the_public_reads_of_nobody_
     assert (await office.call("GET", STATISTICS, "ann")).json() == document
 
 
-async def test_an_experts_own_unit_is_known_from_the_account(office: Scoring) -> None:
-    await office.add_staff("xu", "expert", version=2, channel="wuhua")
-    found = await statistics_store.affiliations(office.desk.pool, "small")
-    assert ("", "wuhua") in found["xu"]
-    assert "ann" not in found
+async def test_whom_facts_tie_to_a_candidate_counts_as_affiliated_also_where_that_was_lifted(office: Scoring) -> None:
+    await office.add_round(scored_rules())
+    await office.add_staff("xu", "expert", version=2, channel="区1")
+    assert await statistics.affiliations_of(office.desk, "small") == {"xu": {"c1"}}
+    body = {"kind": "lift_conflict", "candidate": "c1", "expert": "xu", "reason": "已调离"}
+    await agree(office, await office.call("POST", "/rounds/small/proposals", "ann", json=body))
+    assert not (await office.desk.round("small")).is_tied("xu", "c1")
+    assert await statistics.affiliations_of(office.desk, "small") == {"xu": {"c1"}}
 
 
 async def test_they_cannot_be_changed(office: Scoring) -> None:

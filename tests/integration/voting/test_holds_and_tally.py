@@ -85,7 +85,7 @@ async def test_one_person_alone_decides_nothing(voting: Voting, office: Office) 
     (receipt,) = await _votes(voting, ["c1"])
     hold = await _hold(office, [receipt])
     alone = await _decide(office, hold, "exclude", "ann", "ann")
-    assert (alone.status_code, alone.json()["reason"]) == (403, "same_person")
+    assert (alone.status_code, alone.json()["reason"]) == (409, "same_person")
     assert (await _state(voting, receipt))["state"] == "held"
 
 

@@ -68,7 +68,7 @@ async def test_without_a_second_person_nothing_is_granted(voting: Voting, office
     await office.exclude(receipt)
     proposal = (await _propose(office, receipt)).json()["reissue"]
     alone = await office.call("ann", "POST", f"/reissues/{proposal}/confirmations")
-    assert (alone.status_code, alone.json()["reason"]) == (403, "same_person")
+    assert (alone.status_code, alone.json()["reason"]) == (409, "same_person")
     again = voting.citizen(phone=thief.phone)
     again.headers = {"x-forwarded-for": "203.0.113.9"}
     await again.sign_in()

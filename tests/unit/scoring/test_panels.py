@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.scoring.panels.assignment import Unassignable, balanced, components, everybody
-from services.scoring.panels.conflicts import Facts, Tie, conflicts, ties
+from services.scoring.panels.conflicts import Facts, Tie, conflicts, is_behind, ties
 from services.scoring.panels.drawing import (
     Need,
     Panel,
@@ -20,7 +20,7 @@ from services.scoring.panels.drawing import (
     lot,
     pool_digest,
 )
-from services.shared.messages import CandidateCard
+from services.shared.messages import CandidateCard, Party
 
 
 def pool_of(count: int, units: int = 100, skilled: int = 0) -> list[PoolExpert]:
@@ -146,7 +146,10 @@ def test_where_everybody_scores_everything_only_conflicts_are_left_out() -> None
     assert duties == {"c1": {"a", "b"}, "c2": {"b"}}
 
 
-CARD = CandidateCard("c1", 1, "项目", "五华区民政局", "wuhua", "culture", "major", channel_title="五华区")
+PARTIES = [Party("lead", "五华区民政局", "u-1"), Party("partner", "滇中大学", "u-2"), Party("partner", "同心促进会")]
+CARD = CandidateCard(
+    "c1", 1, "项目", "五华区民政局", "wuhua", "culture", "major", channel_title="五华区", parties=PARTIES
+)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +162,17 @@ CARD = CandidateCard("c1", 1, "项目", "五华区民政局", "wuhua", "culture"
         (Facts(partners=("甲大学", "五华区民政局")), (Tie.PARTNER,)),
         (Facts(unit="五华区民政局", employers=("五华区民政局",)), (Tie.UNIT, Tie.EMPLOYER)),
         (Facts(unit="盘龙区民政局", channel="panlong"), ()),
+        (Facts(unit="u-1"), (Tie.UNIT,)),
+        (Facts(unit="u-2"), (Tie.PARTNER,)),
+        (Facts(unit="滇中大学"), (Tie.PARTNER,)),
+        (Facts(partners=("同心促进会",), employers=("u-2",)), (Tie.PARTNER, Tie.EMPLOYER)),
+        (Facts(unit="u-3", partners=("u-4",), employers=("盘龙区民政局",)), ()),
     ],
 )
 def test_ties_are_found_by_unit_channel_partner_and_earlier_employer(facts: Facts, found: tuple[Tie, ...]) -> None:
     assert ties(facts, CARD) == found
+    assert bool(conflicts([("xu", facts)], [CARD], frozenset())) == bool(found)
+    assert is_behind(facts.unit, CARD) == (Tie.UNIT in found or (Tie.PARTNER in found and bool(facts.unit)))
 
 
 def test_a_candidate_without_unit_or_channel_is_tied_to_nobody() -> None:
