@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 import io
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -24,6 +25,7 @@ from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
 from services.shared.errors import CommonReason, ReasonWord, Refusal
+from services.shared.settings import SiteSettings, load
 from services.shared.vocabulary import EVENTS
 from services.shared.web import STATIC
 
@@ -52,18 +54,32 @@ def _catalogue(folders: Sequence[Path]) -> gettext.NullTranslations:
 
 @lru_cache(maxsize=256)
 def static_url(name: str) -> str:
-    """URL of a static file with its content's hash, so that it may be cached for ever."""
-    path = STATIC / name
-    if not path.is_file():
-        return f"/static/{name}"
-    return f"/static/{name}?v={sha256(path.read_bytes()).hexdigest()[:12]}"
+    """URL of a static file under the digest of all of them, so that it, and what it imports, may be cached for ever."""
+    return f"/static/v-{_static_digest(int(time.monotonic()))}/{name}"
+
+
+@lru_cache(maxsize=2)
+def _static_digest(second: int) -> str:
+    """Looked at once a second: a file that is changed under a running service gets a new address."""
+    return _digest_of(tuple((str(path), path.stat().st_mtime_ns) for path in sorted(STATIC.rglob("*.*"))))
+
+
+@lru_cache(maxsize=2)
+def _digest_of(files: tuple[tuple[str, int], ...]) -> str:
+    """By name and content, the same on every machine that serves the same files."""
+    whole = sha256()
+    for name, _ in files:
+        whole.update(f"{Path(name).relative_to(STATIC).as_posix()}\0".encode())
+        whole.update(sha256(Path(name).read_bytes()).digest())
+    return whole.hexdigest()[:12]
 
 
 class Pages:
     """Renders the templates of one service; `folder` is the service's package folder."""
 
-    def __init__(self, service: str, folder: Path) -> None:
+    def __init__(self, service: str, folder: Path, site: SiteSettings | None = None) -> None:
         self._service = service
+        self._site = site or load(SiteSettings, service)
         self._english = _catalogue([SHARED, folder])
         self._chinese = gettext.NullTranslations()
         self._environment = Environment(
@@ -75,10 +91,18 @@ class Pages:
         )
         self._environment.globals["static"] = static_url
         self._environment.globals["event_name"] = event_name
+        self._environment.globals["site"] = self._site
         self._environment.filters["when"] = when
 
     def translate(self, request: AnyRequest) -> Callable[[str], str]:
-        return (self._english if language(request) == "en" else self._chinese).gettext
+        return self.texts(language(request))
+
+    def texts(self, lang: str) -> Callable[[str], str]:
+        """Texts by the Chinese they stand for; they name 12345, which means the hotline of this site."""
+        gettext_of = (self._english if lang == "en" else self._chinese).gettext
+        if self._site.hotline == "12345":
+            return gettext_of
+        return lambda text: gettext_of(text).replace("12345", self._site.hotline)
 
     def render(self, request: AnyRequest, template: str, *, status: int = 200, **context: Any) -> Response[str]:
         """The page as a response; `context` is what the template names beside `_`, `lang`, `large`, `csrf_token`."""

@@ -21,7 +21,23 @@ SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 Doc = msgspec.Meta
 
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who runs the site, as the foot of every page tells it; the same for all services."""
+
+    public_origin: Annotated[str, Doc(description="The origin people see, without a final slash.")] = (
+        "http://127.0.0.1:8000"
+    )
+    organiser: Annotated[str, Doc(description="Who organises the selections, told at the foot of every page.")] = ""
+    hotline: Annotated[str, Doc(description="Telephone number that pages tell people to call.", min_length=3)] = "12345"
+    filing_number: Annotated[
+        str, Doc(description="ICP filing number (备案号) at the foot of every page, linked as the ministry asks.")
+    ] = ""
+    police_filing_number: Annotated[
+        str, Doc(description="Filing number with the public security bureau (公网安备), likewise.")
+    ] = ""
+
+
+class ServiceSettings(SiteSettings, frozen=True, kw_only=True):
     """What every service needs; each service adds its own fields."""
 
     host: Annotated[str, Doc(description="Address the service listens on.")] = "127.0.0.1"
@@ -35,9 +51,6 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: Annotated[str, Doc(description="Valkey or Redis, with this service's own user.")]
     web_secret_file: Annotated[str, Doc(description="File with the secret of cookies and forms.")]
     staff_public_key_file: Annotated[str, Doc(description="File with the registry's public key (PEM).")]
-    public_origin: Annotated[str, Doc(description="The origin people see, without a final slash.")] = (
-        "http://127.0.0.1:8000"
-    )
     trusted_proxies: Annotated[
         str, Doc(description="Addresses or networks whose X-Forwarded-For is believed, comma-separated.")
     ] = ""

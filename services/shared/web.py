@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 PROBLEM_TYPE = "application/problem+json"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+# Static files stand under the digest of all of them (`pages.static_url`); which one is asked for does not matter.
+_VERSIONED = re.compile(r"/static/v-[0-9a-f]+/")
 _PROCESS, _running = secrets.token_hex(4), itertools.count()
 # PostgreSQL is away or going away: the same request is worth repeating.
 _DATABASE_AWAY = (
@@ -163,6 +165,8 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        if scope["path"].startswith("/static/"):
+            scope = {**scope, "path": _VERSIONED.sub("/static/", scope["path"], count=1)}
         identity = request_identity(scope)
         token = logs.request_id.set(identity)
         started = time.perf_counter()

@@ -45,6 +45,7 @@ from services.voting.identity.compose import identity_providers, make_oidc, make
 from services.voting.ledger import LedgerWriter
 from services.voting.openapi import describe_ballots
 from services.voting.page_office import office_router
+from services.voting.page_pictures import picture_routers
 from services.voting.page_returns import return_pages_router
 from services.voting.pages import pages_router
 from services.voting.reissues.api import reissues_router
@@ -90,6 +91,7 @@ def _context(settings: VotingSettings, pool: Pool, redis: Redis, clock: Clock) -
         door=StaffDoor(pool, verifier, settings.staff_lag_max_s),
         tally_key=derive(read_secret(settings.tally_key_file, "TALLY_KEY_FILE"), "tallies"),
         bundle_secret=derive(master, "published-bundle"),
+        picture_key=derive(master, "receipt-pictures"),
     )
 
 
@@ -183,7 +185,7 @@ class Application:
         self._clock = clock or Clock()
         self.context: Context | None = None
         self.ballots: BallotRoute | None = None
-        pages = Pages("voting", FOLDER)
+        pages = Pages("voting", FOLDER, settings)
         self.litestar: Litestar = create_app(
             "voting",
             settings,
@@ -197,6 +199,7 @@ class Application:
                 identity_router,
                 delivery_router,
                 pages_router,
+                *picture_routers,
                 return_pages_router,
                 office_router,
                 health_router("/api/voting/v1"),

@@ -49,6 +49,8 @@ class Context:
     door: StaffDoor
     tally_key: bytes
     bundle_secret: bytes
+    picture_key: bytes
+    pictures_under_way: int = 0
     pulse: Pulse = field(default_factory=Pulse)
     results_cache: dict[str, tuple[float, Phase, bytes, str]] = field(default_factory=dict)
 

@@ -68,7 +68,19 @@ def round_summary(frozen: FrozenRound, at: datetime, translate: Translate) -> di
         "consent": frozen.message.consent,
         "identity": frozen.rules.ballot.identity,
         "stratum": frozen.rules.ballot.stratum,
+        "rule": browser_rule(frozen),
         "names": {code: translate(name) for code, name in (LEVELS | CATEGORIES).items()},
+    }
+
+
+def browser_rule(frozen: FrozenRound) -> dict[str, Any]:
+    """What the scripts need beside the cards, in the words of the public answer about the round."""
+    rule = frozen.rules.ballot
+    limits = ("choices_min", "choices_max", "group_max", "channels_min")
+    return {
+        "ballot": {name: getattr(rule, name) for name in limits},
+        "groups": {"by": list(frozen.rules.groups.by)},
+        "channels": {card.channel: card.channel_title or card.channel for card in frozen.cards},
     }
 
 
@@ -114,6 +126,7 @@ def round_page(
     return {
         "round": round_summary(frozen, at, translate),
         "cards": cards,
+        "order": order,
         "levels": options["level"],
         "categories": options["category"],
         "asked": {"level": level, "category": category, "q": words},

@@ -5,9 +5,11 @@ No page holds a phone number, a code, a token or a count; the receipt page tells
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect
@@ -18,11 +20,15 @@ from services.voting import page_views
 from services.voting.api_citizens import find, receipt_view
 from services.voting.context import ContextDependency
 from services.voting.identity.phones import MAINLAND
+from services.voting.orders import ORDERS
+from services.voting.page_pictures import picture_address
 from services.voting.page_returns import ways
 from services.voting.receipts import parse_receipt, receipt_text
 
 AnyRequest = Request[Any, Any, Any]
 PagesDependency = NamedDependency[Pages]
+ORDER_COOKIE = "order"
+_YEAR_S = 365 * 24 * 3600
 
 
 @get("/")
@@ -47,12 +53,26 @@ async def show_round(
     q: FromQuery[str] = "",
     order: Annotated[int | None, QueryParameter(ge=0, le=63)] = None,
 ) -> Response[str]:
+    """The cards in the device's own order, which stays: the page need not be re-arranged under the reader's eyes."""
+    kept = _kept_order(request)
+    own = secrets.randbelow(ORDERS) if kept is None else kept
     view = page_views.round_page(
         find(context, round_id), context.clock.now(), pages.translate(request),
-        order=order, level=level, category=category, words=q,
+        order=own if order is None else order, level=level, category=category, words=q,
     )  # fmt: skip
     regions = page_views.region_names(context.sign_in.people.regions, language(request), pages.translate(request))
-    return pages.render(request, "round.html", **view, regions=regions)
+    answer = pages.render(request, "round.html", **view, regions=regions)
+    if kept is None:
+        secure = request.url.scheme == "https"
+        answer.cookies.append(
+            Cookie(key=ORDER_COOKIE, value=str(own), path="/", max_age=_YEAR_S, samesite="lax", secure=secure)
+        )
+    return answer
+
+
+def _kept_order(request: AnyRequest) -> int | None:
+    text = request.cookies.get(ORDER_COOKIE, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 and int(text) < ORDERS else None
 
 
 @get("/rounds/{round_id:str}/candidates/{candidate:str}")
@@ -112,11 +132,11 @@ async def show_receipt(
     view = await receipt_view(context, receipt)
     frozen = find(context, view["round"])
     translate = pages.translate(request)
-    raw = parse_receipt(receipt)
-    shown = page_views.grouped_receipt(receipt_text(raw) if raw is not None else receipt)
-    page = page_views.receipt_page(view, shown, translate)
+    raw = parse_receipt(receipt) or b""
+    page = page_views.receipt_page(view, page_views.grouped_receipt(receipt_text(raw)), translate)
     summary = page_views.round_summary(frozen, context.clock.now(), translate)
-    return pages.render(request, "receipt.html", page=page, round=summary)
+    picture = picture_address(context, raw, frozen.number, view["recorded_at"], language(request))
+    return pages.render(request, "receipt.html", page=page, round=summary, picture=picture)
 
 
 @get("/design")

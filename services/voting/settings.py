@@ -153,6 +153,10 @@ class VotingSettings(IdentitySettings, frozen=True, kw_only=True):
     challenge_cost: Annotated[int, Doc(description="PBKDF2 iterations per try of a challenge.", ge=1)] = 1000
     challenge_tries_max: Annotated[int, Doc(description="Tries a challenge takes at most.", ge=2)] = 400
 
+    pictures_under_way_max: Annotated[
+        int, Doc(description="Pictures of receipts drawn at once per process; beyond it phones show their own.", ge=1)
+    ] = 4
+
     platform_mode: Annotated[str, Doc(description="`embedded` where `pingxuan up` runs everything.")] = ""
 
 

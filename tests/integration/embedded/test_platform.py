@@ -158,7 +158,7 @@ async def test_whatever_dies_is_started_again(platform: Platform, client: httpx.
 
 async def test_static_files_are_kept_by_browsers(client: httpx.AsyncClient) -> None:
     """Nothing outside the folder of assets is served, and an address that names its content may be kept for a year."""
-    cached = (await client.get("/static/app.css?v=0123abcd")).headers["cache-control"]
+    cached = (await client.get("/static/v-0123abcd4567/app.css")).headers["cache-control"]
     assert cached == "public, max-age=31536000, immutable"
     assert (await client.get("/static/app.css")).headers["cache-control"] == "no-cache"
     for path in ("/static/..%2fsettings.py", "/static/../../pyproject.toml", "/static/"):

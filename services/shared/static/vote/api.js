@@ -8,6 +8,19 @@ export function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+// The same, but over as soon as the phone is connected again.
+export function pauseUntilOnline(milliseconds) {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    window.addEventListener("online", end);
+  });
+}
+
 // {ok, status, body}; `body` of a refusal is its problem document.
 export async function call(method, path, body, token) {
   const headers = { accept: "application/json" };

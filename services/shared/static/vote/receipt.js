@@ -1,4 +1,9 @@
-// The receipt as a picture that a long press saves (WeChat); drawn here, so that no server ever sees it again.
+// The receipt as a picture that a long press saves. WeChat saves pictures that have an address on a server only: the one
+// drawn here is shown until the server's has come, and stays where it does not come.
+
+import { backoffMs, call, pauseUntilOnline } from "./api.js";
+
+const TRIES_MAX = 5;
 
 const WIDTH = 720;
 const HEIGHT = 760;
@@ -20,7 +25,7 @@ function lines(context, text, width) {
 }
 
 // A PNG as a data URL.
-export function picture({ receipt, title, recordedAt, texts }) {
+function picture({ receipt, title, recordedAt, texts }) {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
@@ -56,4 +61,26 @@ export function picture({ receipt, title, recordedAt, texts }) {
   write(texts.picture_secret, 28, "#16241f", 34);
   write(`${texts.picture_check} ${location.origin}/receipts`, 26, "#465852", 0);
   return canvas.toDataURL("image/png");
+}
+
+// In `image`: at once what is drawn here, then the same from an address that says nothing of the receipt.
+export async function showPicture(image, receipt, about) {
+  image.src = picture(about);
+  for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
+    const answer = await call("POST", "/receipts/pictures", { receipt }).catch(() => null);
+    if (answer && answer.ok && (await loaded(answer.body.picture))) {
+      image.src = answer.body.picture;
+      return;
+    }
+    await pauseUntilOnline(backoffMs(attempt));
+  }
+}
+
+function loaded(address) {
+  return new Promise((resolve) => {
+    const probe = new Image();
+    probe.onload = () => resolve(true);
+    probe.onerror = () => resolve(false);
+    probe.src = address;
+  });
 }

@@ -1,7 +1,9 @@
 // The round and candidate pages: the device's order, filters, picking, the bar that says what is missing, the number pad.
-// Without it the same pages can be read and filtered by the server.
+// The round's page has all facts in its cards and needs no further answer. Without scripts the same pages can be read,
+// and filtered by the server.
 
-import { call, Lost } from "./api.js";
+import { backoffMs, call, pauseUntilOnline } from "./api.js";
+import { reloadAtOpening } from "./opening.js";
 import { NumberPad } from "./pad.js";
 import { chosenCards, fill, problems } from "./rule.js";
 import { deviceOrder, RoundStore } from "./store.js";
@@ -15,13 +17,45 @@ const count = document.getElementById("bar-count");
 const text = document.getElementById("bar-text");
 const review = document.getElementById("bar-review");
 
-function arrange(candidates) {
-  const list = document.getElementById("cards");
-  if (list === null) return;
-  for (const { candidate } of candidates) {
+const list = document.getElementById("cards");
+
+// The cards that stand here, in the words of the API.
+function factsHere() {
+  const rule = JSON.parse(data.dataset.rule);
+  const candidates = Array.from(list.children, (node) => {
+    const { candidate, number, level, category, channel, group, withdrawn } = node.dataset;
+    const summary = node.querySelector(".candidate__summary");
+    return {
+      candidate, number: Number(number), level, category, channel, group, withdrawn_at: withdrawn || null,
+      channel_title: rule.channels[channel], title: node.querySelector("h3").textContent,
+      unit: node.querySelector(".card__meta").textContent, summary: summary ? summary.textContent : "",
+    };
+  });
+  return { ballot: rule.ballot, groups: rule.groups, candidates };
+}
+
+// Only where the device's order is not the one the page came in, or a particular one was asked for.
+async function arrange(drawn) {
+  const order = deviceOrder(drawn);
+  if (order === drawn || new URLSearchParams(location.search).has("order")) return;
+  const answer = await call("GET", `${path}?order=${order}`).catch(() => null);
+  if (!answer || !answer.ok) return;
+  for (const { candidate } of answer.body.candidates) {
     const card = document.getElementById(`c-${candidate}`);
     if (card !== null) list.appendChild(card);
   }
+}
+
+// What is filtered by stands in the address, so that it survives a reload and can be passed on.
+function rememberFilter(form) {
+  const wanted = new URLSearchParams(location.search);
+  for (const name of ["level", "category", "q"]) {
+    const value = form.elements[name].value.trim();
+    if (value) wanted.set(name, value);
+    else wanted.delete(name);
+  }
+  const query = String(wanted);
+  history.replaceState(null, "", location.pathname + (query ? `?${query}` : "") + location.hash);
 }
 
 function filterCards(form, facts) {
@@ -54,7 +88,7 @@ function showChoices(facts) {
   const found = problems(facts, chosen, texts, names);
   const left = facts.ballot.choices_max - chosen.length;
   count.textContent = chosen.length ? fill(texts.chosen, { n: chosen.length }) : texts.none;
-  text.textContent = found.length ? found.join(" ") : left ? fill(texts.can_add, { n: left }) : texts.ready;
+  text.textContent = found.length ? found.join(" ") : left > 0 ? fill(texts.can_add, { n: left }) : texts.ready;
   review.setAttribute("aria-disabled", String(found.length > 0));
 }
 
@@ -89,34 +123,37 @@ async function showTurnout() {
   }
 }
 
-// A page left open before the start opens by itself, each phone a little later than the last, so that they do not all ask at once.
-function reloadAtOpening() {
-  const wait = Date.parse(data.dataset.opens) - Date.now();
-  if (data.dataset.phase === "scheduled" && wait < 24 * 3600 * 1000) {
-    setTimeout(() => location.reload(), Math.max(wait, 0) + 1000 + Math.random() * 9000);
+// A candidate's page knows only its own; it asks until it is answered.
+async function factsAsked() {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await call("GET", path).catch(() => null);
+    if (answer && answer.ok) return answer.body;
+    if (text !== null) text.textContent = texts.offline;
+    await pauseUntilOnline(backoffMs(attempt));
   }
 }
 
-async function start() {
-  reloadAtOpening();
-  showTurnout();
-  let answer;
-  try {
-    answer = await call("GET", `${path}?order=${deviceOrder()}`);
-  } catch (error) {
-    if (!(error instanceof Lost)) throw error;
-  }
-  if (!answer || !answer.ok) {
-    if (text !== null) text.textContent = texts.offline;
-    return;
-  }
-  const facts = answer.body;
-  arrange(facts.candidates);
+function listenToFilters(facts) {
   const form = document.getElementById("filters");
-  if (form !== null) {
-    form.addEventListener("input", () => filterCards(form, facts));
-    form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => {
     filterCards(form, facts);
+    rememberFilter(form);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    form.elements.q.blur();
+  });
+  // Coming back, the browser may have filled in what was typed before.
+  filterCards(form, facts);
+}
+
+async function start() {
+  reloadAtOpening(data.dataset);
+  showTurnout();
+  const facts = list === null ? await factsAsked() : factsHere();
+  if (list !== null) {
+    listenToFilters(facts);
+    arrange(Number(data.dataset.order));
   }
   if (data.dataset.phase !== "open") return;
   listen(facts);

@@ -9,6 +9,7 @@ import { offerWays } from "./ways.js";
 
 const solutions = new Solutions(round, worker);
 let request = null;
+let lastRoute = "sms";
 let resendTimer = 0;
 let consent = "";
 let whenSignedIn = null;
@@ -19,6 +20,8 @@ export function askPhone(version, then) {
   whenSignedIn = then;
   show("phone");
   solutions.begin();
+  if (request === null) request = store.codeRequest;
+  if ($("have-code")) $("have-code").hidden = request === null;
 }
 
 function phoneForm() {
@@ -47,15 +50,21 @@ function toCode() {
 
 // A code that was just sent to this number is still good: whoever corrected the ID goes on with it.
 function phoneDone() {
-  if (request && $("resend").disabled && phoneComplete(phoneForm())) {
-    hideNotice();
-    toCode();
-  } else askCode("sms");
+  if (request && $("resend").disabled && resendTimer) withCodeInHand();
+  else askCode("sms");
+}
+
+function withCodeInHand() {
+  if (!phoneComplete(phoneForm())) return;
+  hideNotice();
+  toCode();
+  if (!resendTimer) countDown(0);
 }
 
 async function askCode(route) {
   const form = phoneForm();
   if (!phoneComplete(form)) return;
+  lastRoute = route;
   hideNotice();
   const button = $("phone-send");
   button.disabled = true;
@@ -82,7 +91,7 @@ async function askCode(route) {
 
 function cannotAsk(error) {
   if (error.answer) tell(error.answer.body.reason, waiting(error.answer.body));
-  else if (error instanceof Lost) tell("network");
+  else if (error instanceof Lost) tell("network", "", [[texts.retry, () => askCode(lastRoute)]]);
   else if (error.message === "no_crypto") tell("other", texts.no_crypto);
   else tell("challenge_failed");
 }
@@ -90,6 +99,7 @@ function cannotAsk(error) {
 function codeAsked(answer) {
   if (answer.ok) {
     request = answer.body.request;
+    store.keepCodeRequest(request, answer.body.expires_in_s);
     toCode();
     countDown(answer.body.resend_after_s);
     return;
@@ -98,8 +108,22 @@ function codeAsked(answer) {
   if (reason === "bad_phone") {
     show("phone");
     fieldError("phone", reasons.bad_phone[0]);
-  } else tell(reason, waiting(answer.body));
+  } else if (reason === "codes_paused") paused(answer.body.retry_after_s || 30);
+  else tell(reason, waiting(answer.body), answer.status >= 500 ? [[texts.retry, () => askCode(lastRoute)]] : []);
   solutions.begin();
+}
+
+// No codes for anybody at the moment: a page of its own, which says when to try again.
+function paused(seconds) {
+  show("paused");
+  let left = seconds;
+  const tick = () => {
+    $("paused-text").textContent = left > 0 ? fill(texts.paused, { n: left }) : texts.paused_over;
+    $("paused-again").disabled = left > 0;
+    if (left > 0) setTimeout(tick, 1000);
+    left -= 1;
+  };
+  tick();
 }
 
 function countDown(seconds) {
@@ -127,7 +151,7 @@ async function prove() {
     proven(await call("POST", `${base}/sessions`, form));
   } catch (error) {
     if (!(error instanceof Lost)) throw error;
-    tell("network");
+    tell("network", "", [[texts.retry, prove]]);
   } finally {
     button.disabled = false;
   }
@@ -152,15 +176,21 @@ function proven(answer) {
 // What helps against a refusal: other details, the same again, or a new code.
 function nextStep(reason) {
   if (reason === "identity_conflict" || reason === "too_young") return [texts.change, () => { hideNotice(); show("phone"); }];
-  if (reason === "identity_unavailable") return [texts.retry, prove];
+  if (reason === "identity_unavailable" || reason === "unavailable" || reason === "overloaded") return [texts.retry, prove];
   if (reason === "consent_missing") return [texts.reload, () => location.reload()];
   return [texts.new_code, again];
 }
 
 function again() {
   hideNotice();
-  request = null;
+  forgetRequest();
   askPhone(consent, whenSignedIn);
+}
+
+function forgetRequest() {
+  request = null;
+  store.keepCodeRequest(null);
+  if ($("have-code")) $("have-code").hidden = true;
 }
 
 $("phone-form").addEventListener("submit", (event) => {
@@ -171,8 +201,13 @@ $("code-form").addEventListener("submit", (event) => {
   event.preventDefault();
   prove();
 });
-// Another number was not sent the code.
-if ($("phone")) $("phone").addEventListener("input", () => { request = null; });
+// Another number was not sent the code. After a reload nobody knows which number it was: the button beside it asks.
+if ($("phone")) $("phone").addEventListener("input", () => { if (resendTimer) forgetRequest(); });
+if ($("have-code")) $("have-code").querySelector("button").addEventListener("click", withCodeInHand);
+if ($("paused-again")) $("paused-again").addEventListener("click", () => {
+  askPhone(consent, whenSignedIn);
+  askCode(lastRoute);
+});
 offerWays(solutions, () => consent);
 $("resend").addEventListener("click", () => askCode("sms"));
 $("voice").addEventListener("click", () => askCode("voice"));

@@ -38,13 +38,15 @@ export function uuid() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-// The device's own order, drawn once: 0 … 63.
-export function deviceOrder() {
+// The device's own order, 0 … 63: the one the server drew at the first visit, kept here and in a cookie, so that the
+// page comes in it. Where the cookie alone was lost the page was drawn in another one; what is kept here goes on.
+export function deviceOrder(drawn) {
   let order = read("local", "px.order");
   if (!Number.isInteger(order) || order < 0 || order > 63) {
-    order = crypto.getRandomValues(new Uint8Array(1))[0] & 63;
+    order = drawn;
     write("local", "px.order", order);
   }
+  if (order !== drawn) document.cookie = `order=${order}; path=/; max-age=31536000; samesite=lax`;
   return order;
 }
 
@@ -87,6 +89,25 @@ export class RoundStore {
     return fresh;
   }
 
+  // Whether the ballot was sent and no answer has come yet: nobody knows whether it is recorded, so it is sent again.
+  get underway() {
+    return read("local", this.key("underway")) === true;
+  }
+
+  set underway(value) {
+    write("local", this.key("underway"), value || null);
+  }
+
+  // The code that was asked for last: not the number, not the code. WeChat may reload the page while people read it.
+  get codeRequest() {
+    const kept = read("session", this.key("code"));
+    return kept && kept.until > Date.now() ? kept.request : null;
+  }
+
+  keepCodeRequest(request, lifetimeS) {
+    write("session", this.key("code"), request ? { request, until: Date.now() + lifetimeS * 1000 } : null);
+  }
+
   get session() {
     const kept = read("session", this.key("session"));
     return kept && Date.parse(kept.expires_at) > Date.now() ? kept : null;
@@ -114,6 +135,8 @@ export class RoundStore {
   // A recorded ballot leaves no trace of its choices on the phone.
   finish(receipt) {
     this.choices = [];
+    this.underway = false;
+    this.keepCodeRequest(null);
     write("local", this.key("ballot"), null);
     write("session", this.key("receipt"), receipt);
   }

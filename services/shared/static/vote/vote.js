@@ -1,10 +1,11 @@
 // From the review to the receipt: one page whose sections are shown in turn. A ballot keeps its id until a receipt is
 // there, so that sending it again is harmless; every refusal is told where it happens, with what to do next.
 
-import { backoffMs, call, Lost, pause } from "./api.js";
+import { backoffMs, call, Lost, pause, pauseUntilOnline } from "./api.js";
 import { solve } from "./challenge.js";
+import { reloadAtOpening } from "./opening.js";
 import { $, base, hideNotice, local, names, show, store, tell, texts, title, waiting, worker } from "./page.js";
-import { grouped, picture } from "./receipt.js";
+import { grouped, showPicture } from "./receipt.js";
 import { chosenCards, fill, problems } from "./rule.js";
 import { askPhone } from "./sign_in.js";
 
@@ -54,13 +55,15 @@ function reviewed() {
 async function submit() {
   hideNotice();
   show("sending");
-  $("sending-text").textContent = texts.sending;
+  sayWaiting("sending_title", texts.sending);
   const ballot = store.ballot(chosenCards(facts, store.choices).map((card) => card.candidate));
   const session = store.session;
   if (session === null) {
     refused({ reason: "bad_token" });
     return;
   }
+  let unsure = store.underway;
+  store.underway = true;
   let altcha = "";
   for (let attempt = 1; ; attempt += 1) {
     const answer = await sent(altcha ? { ...ballot, altcha } : ballot, session.token);
@@ -69,12 +72,14 @@ async function submit() {
       return;
     }
     if (answer && answer.status === 428) {
-      $("sending-text").textContent = texts.again_checking;
+      sayWaiting("sending_title", texts.again_checking);
       altcha = await solve(answer.body.challenge, worker).catch(() => "");
     } else if (answer && answer.status < 500) {
+      store.underway = unsure;
       refused(answer.body, session.token);
       return;
     }
+    unsure = unsure || !answer;
     if (!answer || answer.status >= 500 || !altcha) await waitBefore(attempt + 1, answer);
   }
 }
@@ -89,13 +94,29 @@ async function sent(body, token) {
   }
 }
 
+// Waits with jitter and says so: a lost connection and a busy server are told apart. Being connected again, or pressing
+// the button, ends the wait; the heading does not take the focus anew.
 async function waitBefore(attempt, answer) {
+  const title = answer ? "busy_title" : "lost_title";
+  const text = answer ? texts.busy : texts.retrying;
+  let hurried = false;
+  const hurry = () => { hurried = true; };
+  window.addEventListener("online", hurry);
+  $("sending-now").onclick = hurry;
+  $("sending-now").hidden = Boolean(answer);
   let left = Math.ceil(backoffMs(attempt - 1, answer && answer.body.retry_after_s) / 1000);
-  for (; left > 0; left -= 1) {
-    $("sending-text").textContent = fill(texts.retrying, { n: left, try: attempt });
-    await pause(1000);
+  for (; left > 0 && !hurried; left -= 1) {
+    sayWaiting(title, fill(text, { n: left, try: attempt }));
+    for (let part = 0; part < 5 && !hurried; part += 1) await pause(200);
   }
-  $("sending-text").textContent = texts.sending;
+  window.removeEventListener("online", hurry);
+  $("sending-now").hidden = true;
+  sayWaiting("sending_title", texts.sending);
+}
+
+function sayWaiting(title, text) {
+  $("sending-title").textContent = texts[title];
+  $("sending-text").textContent = text;
 }
 
 async function refused(problem, token) {
@@ -103,15 +124,17 @@ async function refused(problem, token) {
   if (reason === "bad_token") {
     store.session = null;
     askPhone(facts.consent, submit);
-    tell(reason);
+    tell(store.underway ? "unfinished" : reason);
+    return;
+  }
+  store.underway = false;
+  if (reason === "window_closed") {
+    // The server's page says since when, and what to do next.
+    location.reload();
     return;
   }
   show("review");
   const actions = [];
-  if (reason === "window_closed" && problem.opens_at) {
-    tell(reason, fill(texts.not_open, { opens: local(problem.opens_at), closes: local(problem.closes_at) }));
-    return;
-  }
   if (reason === "too_many_attempts") actions.push([texts.retry, submit]);
   if (reason === "already_voted" || reason === "ballot_id_reused") await offerReceipt(token, actions);
   tell(reason, waiting(problem), actions);
@@ -136,7 +159,7 @@ function showReceipt({ receipt, recorded_at: moment }) {
   $("receipt").textContent = grouped(receipt);
   $("recorded-at").textContent = local(moment);
   $("receipt-link").href = `/receipts/${receipt}`;
-  $("receipt-picture").src = picture({ receipt, title, recordedAt: local(moment), texts });
+  showPicture($("receipt-picture"), receipt, { receipt, title, recordedAt: local(moment), texts });
 }
 
 async function copy() {
@@ -163,6 +186,17 @@ function listen() {
   }
 }
 
+// The round's facts; where they do not come the page says so and goes on asking.
+async function ask() {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await call("GET", base).catch(() => null);
+    if (answer && answer.ok) return answer.body;
+    tell(answer ? answer.body.reason : "network");
+    await pauseUntilOnline(backoffMs(attempt));
+    hideNotice();
+  }
+}
+
 async function start() {
   listen();
   const kept = store.receipt;
@@ -170,15 +204,19 @@ async function start() {
     showReceipt(kept);
     return;
   }
-  const answer = await call("GET", base).catch(() => null);
-  if (!answer || !answer.ok) {
-    tell(answer ? answer.body.reason : "network", "", [[texts.retry, () => location.reload()]]);
+  const unfinished = store.underway;
+  if ($("vote-data").dataset.phase !== "open" && !unfinished) {
+    reloadAtOpening($("vote-data").dataset);
     return;
   }
-  facts = answer.body;
+  facts = await ask();
+  const resumed = store.takeResume();
   show("review");
   review();
-  if (store.takeResume() && !$("review-done").disabled) submit();
+  if ($("review-done").disabled) return;
+  // After the end too: a ballot that was recorded in time gets its receipt.
+  if (store.session && (resumed || unfinished)) submit();
+  else if (unfinished) tell("unfinished");
 }
 
 start();
