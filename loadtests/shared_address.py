@@ -5,8 +5,9 @@
 Starts a platform of its own on loopback, runs the honest voters once alone and once under attack, prints what happened
 and writes `loadtests/results/shared_address.json`. Every honest voter signs in and votes as a phone does; "without a
 second try" means that no step was refused. Both come at a fixed rate, as people do, whether those before them are done
-or not: a slow service shows in what it gets done. Attackers forge tokens, guess codes, ask without work, and vote again
-and again with accounts of their own from every address.
+or not: a slow service shows in what it gets done. The attack is a process of its own, and both crowds use many small
+connection pools, or the load generator would be what is measured. Attackers forge tokens, guess codes, ask without
+work, and vote again and again with accounts of their own from every address.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,7 +39,9 @@ from services.cli.supervisor import Platform
 RESULTS = Path(__file__).parent / "results" / "shared_address.json"
 SMALL = Path(__file__).parents[1] / "deploy" / "rounds" / "small"
 HONEST_ADDRESS = "203.0.113.1"
-CONNECTIONS_MAX = 400
+# The work of httpx's pool grows with the square of its connections: many small ones cost a crowd next to nothing.
+POOLS = 32
+CONNECTIONS_MAX_PER_POOL = 12
 OWN_ACCOUNTS = 20
 
 
@@ -92,9 +98,22 @@ async def _as_coroutine(work: Awaitable[None]) -> None:
     await work
 
 
-async def run_honest(http: httpx.AsyncClient, round_id: str, voters: int, per_s: float) -> Outcome:
+@asynccontextmanager
+async def crowd(voting_url: str) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """HTTP clients for a crowd, who take them in turn."""
+    limits = httpx.Limits(max_connections=CONNECTIONS_MAX_PER_POOL)
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=voting_url, timeout=60, trust_env=False, cookies=no_cookies(), limits=limits)
+            )
+            for _ in range(POOLS)
+        ]
+
+
+async def run_honest(clients: list[httpx.AsyncClient], round_id: str, voters: int, per_s: float) -> Outcome:
     outcome, started = Outcome(voters), time.perf_counter()
-    await paced(voters, per_s, lambda _: honest_voter(http, round_id, outcome))
+    await paced(voters, per_s, lambda number: honest_voter(clients[number % POOLS], round_id, outcome))
     outcome.seconds = time.perf_counter() - started
     return outcome
 
@@ -102,8 +121,8 @@ async def run_honest(http: httpx.AsyncClient, round_id: str, voters: int, per_s:
 class Attack:
     """Attempts from many addresses; counts the answers by what was tried."""
 
-    def __init__(self, http: httpx.AsyncClient, round_id: str, addresses: int) -> None:
-        self._http, self._round = http, round_id
+    def __init__(self, clients: list[httpx.AsyncClient], round_id: str, addresses: int) -> None:
+        self._clients, self._round = clients, round_id
         self._addresses = [f"198.51.{100 + k // 250}.{1 + k % 250}" for k in range(addresses)]
         self._accounts: list[Citizen] = []
         self._victim_request = ""
@@ -113,10 +132,10 @@ class Attack:
     async def prepare(self) -> None:
         """Accounts that the attackers really own: one vote each is theirs."""
         for k in range(OWN_ACCOUNTS):
-            account = Citizen(self._http, self._round, address=self._addresses[k % len(self._addresses)])
+            account = Citizen(self._clients[k % POOLS], self._round, address=self._addresses[k % len(self._addresses)])
             await account.sign_in()
             self._accounts.append(account)
-        victim = Citizen(self._http, self._round, address="192.0.2.1")
+        victim = Citizen(self._clients[0], self._round, address="192.0.2.1")
         self._victim = victim
         self._victim_request = str((await victim.ask_code()).json()["request"])
 
@@ -145,16 +164,35 @@ class Attack:
         forged = token[:20] + letter + token[21:]
         body = {"ballot_id": str(uuid4()), "choices": ["S2"]}
         headers = {"authorization": f"Bearer {forged}", **address}
-        return await self._http.post(f"{VOTING}/rounds/{self._round}/ballots", json=body, headers=headers)
+        return await self._client(number).post(f"{VOTING}/rounds/{self._round}/ballots", json=body, headers=headers)
 
     async def _guess_code(self, number: int, address: dict[str, str]) -> httpx.Response:
         body = {"request": self._victim_request, "phone": self._victim.phone, "code": f"{number % 10**6:06d}"}
         path = f"{VOTING}/rounds/{self._round}/sessions"
-        return await self._http.post(path, json={**body, "consent": "1"}, headers=address)
+        return await self._client(number).post(path, json={**body, "consent": "1"}, headers=address)
 
     async def _ask_without_work(self, number: int, address: dict[str, str]) -> httpx.Response:
         body = {"phone": f"138{number % 10**8:08d}", "altcha": "bm90aGluZw=="}
-        return await self._http.post(f"{VOTING}/rounds/{self._round}/codes", json=body, headers=address)
+        return await self._client(number).post(f"{VOTING}/rounds/{self._round}/codes", json=body, headers=address)
+
+    def _client(self, number: int) -> httpx.AsyncClient:
+        return self._clients[number % POOLS]
+
+
+async def attack_alone(
+    voting_url: str, round_id: str, attempts: int, addresses: int, per_s: float
+) -> tuple[Counter[str], int]:
+    """The whole attack: answers by what was tried, and how many own accounts voted (their good right)."""
+    async with crowd(voting_url) as clients:
+        attack = Attack(clients, round_id, addresses)
+        await attack.prepare()
+        await paced(attempts, per_s, attack.attempt)
+        return attack.answers, len(attack.voted)
+
+
+def attack_process(*order: Any) -> tuple[Counter[str], int]:
+    """`attack_alone` where it has a process to itself."""
+    return asyncio.run(attack_alone(*order))
 
 
 async def load_round(platform: Platform, http: httpx.AsyncClient, round_id: str) -> None:
@@ -192,30 +230,27 @@ async def measure(honest: int, attacks: int, addresses: int, honest_per_s: float
     with tempfile.TemporaryDirectory(prefix="pingxuan-address-") as home:
         async with Platform(home, proxy=False, database_url="", redis_url="") as platform:
             await platform.ready()
-            limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
-            async with httpx.AsyncClient(
-                base_url=platform.urls["voting"], timeout=60, trust_env=False, cookies=no_cookies(), limits=limits
-            ) as http:
-                return await _both_runs(platform, http, honest, attacks, addresses, honest_per_s)
+            async with crowd(platform.urls["voting"]) as clients:
+                return await _both_runs(platform, clients, honest, attacks, addresses, honest_per_s)
 
 
 async def _both_runs(
-    platform: Platform, http: httpx.AsyncClient, honest: int, attacks: int, addresses: int, honest_per_s: float
+    platform: Platform, clients: list[httpx.AsyncClient], honest: int, attacks: int, addresses: int, honest_per_s: float
 ) -> dict[str, Any]:
-    await load_round(platform, http, "quiet")
-    quiet = await run_honest(http, "quiet", honest, honest_per_s)
+    await load_round(platform, clients[0], "quiet")
+    quiet = await run_honest(clients, "quiet", honest, honest_per_s)
     attacks_per_s = honest_per_s * attacks / honest
-    await load_round(platform, http, "attacked")
-    attack = Attack(http, "attacked", addresses)
-    await attack.prepare()
-    attacking = asyncio.create_task(paced(attacks, attacks_per_s, attack.attempt))
-    attacked = await run_honest(http, "attacked", honest, honest_per_s)
-    await attacking
-    won = await ballots_of(platform, "attacked") - attacked.voted - len(attack.voted)
+    await load_round(platform, clients[0], "attacked")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        order = (platform.urls["voting"], "attacked", attacks, addresses, attacks_per_s)
+        attacking = asyncio.get_running_loop().run_in_executor(processes, attack_process, *order)
+        attacked = await run_honest(clients, "attacked", honest, honest_per_s)
+        answers, own_votes = await attacking
+    won = await ballots_of(platform, "attacked") - attacked.voted - own_votes
     return {
         "quiet": quiet.told(),
         "attacked": attacked.told(),
-        "attack": {"attempts": attacks, "addresses": addresses, "answers": dict(sorted(attack.answers.items()))},
+        "attack": {"attempts": attacks, "addresses": addresses, "answers": dict(sorted(answers.items()))},
         "honest_per_s": honest_per_s,
         "attacks_per_s": attacks_per_s,
         "extra_ballots_won": won,
