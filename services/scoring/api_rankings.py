@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,18 +11,17 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
-from services.scoring import bundles, rankings, statistics, store, views
+from services.scoring import bundles, paging, rankings, statistics, store, views
 from services.scoring.desk import Desk, desk_of
+from services.scoring.exports.files import MEDIA_TYPES, Filter, Kind, Source, write
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.results import public_body
 from services.scoring.rounds import Round
-from services.scoring.xlsx import ranking_xlsx
 from services.shared.errors import Refusal
 from services.shared.staff import Role
 
 AnyRequest = Request[Any, Any, Any]
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class RecomputationBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,7 +66,13 @@ async def confirm(request: AnyRequest, round_id: FromPath[str], version: FromPat
 
 
 @get("/rounds/{round_id:str}/rankings", summary="Versions of the ranking; the public sees published ones")
-async def list_rankings(request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
+async def list_rankings(
+    request: AnyRequest,
+    round_id: FromPath[str],
+    after: FromQuery[int] = 0,
+    limit: FromQuery[int] = paging.LIMIT_DEFAULT,
+) -> dict[str, Any]:
+    """In pages, the oldest first: `next` is the `after` of the following one, null on the last."""
     desk = desk_of(request)
     found = await desk.round(round_id)
     sees_all = await _sees_all(desk, request)
@@ -74,30 +80,50 @@ async def list_rankings(request: AnyRequest, round_id: FromPath[str]) -> dict[st
     shown, state_of = rankings.visible(known, sees_all), rankings.states(known)
     if not shown and not sees_all:
         raise _unknown()
-    return {"round": found.id, "rankings": [views.ranking_json(each, state_of[each.version]) for each in shown]}
+    following = [each for each in shown if each.version > after][: paging.checked_limit(limit) + 1]
+    page = paging.page(
+        following, limit, lambda each: each.version, lambda each: views.ranking_json(each, state_of[each.version])
+    )
+    return {"round": found.id, "rankings": page["items"], "next": page["next"]}
 
 
-@get("/rounds/{round_id:str}/rankings/{name:str}", summary="One version as JSON, .csv, .xlsx or .json")
-async def show_ranking(request: AnyRequest, round_id: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+@get("/rounds/{round_id:str}/rankings/{name:str}", summary="One version as JSON, .json, .csv, .xlsx or .pdf")
+async def show_ranking(
+    request: AnyRequest,
+    round_id: FromPath[str],
+    name: FromPath[str],
+    group: FromQuery[str] = "",
+    outcome: FromQuery[str] = "",
+    text: FromQuery[str] = "",
+) -> Response[bytes]:
+    """`group`, `outcome` and `text` (in title and unit) leave only such rows, in every form."""
     desk = desk_of(request)
-    version, _, kind = name.partition(".")
+    version, dot, ending = name.partition(".")
+    if ending not in list(Kind) and dot:
+        raise _unknown()
     found, ranking = await _visible_ranking(desk, request, round_id, version)
     sees_all = await _sees_all(desk, request)
+    private, kind = sees_all or ranking.published_at is None, Kind(ending or Kind.JSON)
+    wanted = Filter(group, outcome, text)
+    if kind is Kind.JSON:
+        body = ranking.body if sees_all else public_body(ranking.body, found.rules)
+        body = {**body, "rows": [row for row in body["rows"] if wanted.admits(row)]}
+        known = await store.rankings(desk.pool, found.id)
+        document = {"round": found.id, **views.ranking_json(ranking, rankings.states(known)[ranking.version]), **body}
+        data = msgspec.json.encode(document)
+    else:
+        data = await _export(desk, found, ranking, kind, wanted, sees_all)
+    return _file(data, MEDIA_TYPES[kind], f"{found.id}-ranking-{version}.{ending}" if ending else "", private)
+
+
+async def _export(desk: Desk, found: Round, ranking: Ranking, kind: Kind, wanted: Filter, sees_all: bool) -> bytes:
     body = ranking.body if sees_all else public_body(ranking.body, found.rules)
-    private = ranking.published_at is None
-    if kind == "csv":
-        files = await store.ranking_files(desk.pool, found.id, ranking.version)
-        return _file(files["ranking.csv"], "text/csv; charset=utf-8", f"{found.id}-ranking-{version}.csv", private)
-    if kind == "xlsx":
-        digests = [("规则摘要", ranking.rules_digest), ("计票摘要", ranking.tally_digest), ("排名摘要", ranking.digest)]
-        book = await asyncio.to_thread(ranking_xlsx, found.title, ranking.version, digests, body["rows"])
-        return _file(book, XLSX, f"{found.id}-ranking-{version}.xlsx", private)
-    if kind not in ("", "json"):
-        raise _unknown()
-    known = await store.rankings(desk.pool, found.id)
-    document = {"round": found.id, **views.ranking_json(ranking, rankings.states(known)[ranking.version]), **body}
-    name_of_file = f"{found.id}-ranking-{version}.json" if kind else ""
-    return _file(msgspec.json.encode(document), "application/json", name_of_file, private)
+    csv = (await store.ranking_files(desk.pool, found.id, ranking.version))["ranking.csv"]
+    told = await statistics.if_made(desk, found.rules, ranking, sees_all) if kind is Kind.PDF else None
+    source = Source(found, ranking, body, wanted, csv, told)
+    published = ranking.published_at is not None
+    key = (found.id, ranking.version, kind, wanted, sees_all, published, told is not None)
+    return await desk.shelf.take(key, partial(write, kind, source))
 
 
 @get(

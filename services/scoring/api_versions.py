@@ -8,9 +8,10 @@ from typing import Any
 from litestar import Request, get
 from litestar.params import FromPath, FromQuery
 
-from services.scoring import paging, rankings, store, views
+from services.scoring import own_sheets, paging, rankings, store, views
 from services.scoring.changes import compare
 from services.scoring.desk import Desk, desk_of
+from services.scoring.exports.files import Filter
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.results import public_body
@@ -76,11 +77,8 @@ async def show_rows(
     found = await desk.round(round_id)
     sees_all = await _sees_all(desk, request)
     ranking, body = await _version(desk, found, version, sees_all)
-    rows = [
-        row
-        for row in body["rows"]
-        if group in ("", row["group"]) and outcome in ("", row["outcome"]) and text in f"{row['title']}\n{row['unit']}"
-    ]
+    wanted = Filter(group, outcome, text)
+    rows = [row for row in body["rows"] if wanted.admits(row)]
     paging.checked_limit(limit)
     start = max(0, after)
     numbered = list(enumerate(rows, 1))[start : start + limit + 1]
@@ -89,4 +87,34 @@ async def show_rows(
     return {"round": found.id, **views.ranking_json(ranking, state), **page}
 
 
-ROUTES = [show_preview, show_comparison, show_rows]
+@get("/rounds/{round_id:str}/rankings/{version:int}/own-sheets", summary="Candidates whose own sheet one may see")
+async def list_own_sheets(
+    request: AnyRequest,
+    round_id: FromPath[str],
+    version: FromPath[int],
+    after: FromQuery[int] = 0,
+    limit: FromQuery[int] = paging.LIMIT_DEFAULT,
+) -> Json:
+    """An applicant's are those of the own unit, once the version is published; `after` counts rows."""
+    desk = desk_of(request)
+    reader = await desk.door.require(request, *own_sheets.READERS)
+    found, ranking, rows = await own_sheets.own_rows(desk, reader, round_id, version)
+    start, wanted = max(0, after), paging.checked_limit(limit) + 1
+    numbered = list(enumerate(rows, 1))[start : start + wanted]
+    page = paging.page(numbered, limit, lambda each: each[0], lambda each: each[1])
+    return {"round": found.id, "version": ranking.version, **page}
+
+
+@get(
+    "/rounds/{round_id:str}/rankings/{version:int}/own-sheets/{candidate:str}",
+    summary="A candidate's votes, marks beside the medians, and distance to the cut, for its own unit and the office",
+)
+async def show_own_sheet(
+    request: AnyRequest, round_id: FromPath[str], version: FromPath[int], candidate: FromPath[str]
+) -> Json:
+    desk = desk_of(request)
+    reader = await desk.door.require(request, *own_sheets.READERS)
+    return await own_sheets.own_sheet(desk, reader, round_id, version, candidate)
+
+
+ROUTES = [show_preview, show_comparison, show_rows, list_own_sheets, show_own_sheet]

@@ -12,6 +12,7 @@ from typing import Any, cast
 from litestar import Request
 
 from services.scoring import store
+from services.scoring.exports.files import Shelf
 from services.scoring.panels import store as panel_store
 from services.scoring.panels.conflicts import conflicts
 from services.scoring.reasons import Reason
@@ -51,6 +52,7 @@ class Desk:
     clock: Clock
     keys: Keys
     settings: ScoringSettings
+    shelf: Shelf = field(default_factory=Shelf)
     _rounds: dict[str, tuple[store.RoundState, Round]] = field(default_factory=dict)
 
     async def round(self, round_id: str, connection: Connection | None = None) -> Round:

@@ -129,3 +129,11 @@ async def document_of(desk: Desk, rules: Rules, ranking: Ranking, sees_all: bool
         return document
     rows = ranking.body["rows"]
     return public_statistics(document, {row["candidate"] for row in rows if row["outcome"] == "selected"})
+
+
+async def if_made(desk: Desk, rules: Rules, ranking: Ranking, sees_all: bool) -> Any:
+    """The same, or None while they are not made, and where today's software refuses an old ranking."""
+    if await store.statistics(desk.pool, ranking.round, ranking.version) is None:
+        return None
+    document = await document_of(desk, rules, ranking, sees_all)
+    return None if "refused" in document else document
