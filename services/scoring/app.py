@@ -19,16 +19,22 @@ from services.scoring import (
     followers,
     metrics,
     pages,
+    pages_draw,
+    pages_meeting,
+    pages_panels,
+    pages_rankings,
     pages_results,
     statistics,
     store,
 )
 from services.scoring.desk import Desk, Keys
 from services.scoring.office import api as office_api
+from services.scoring.office import papers_api, reading_api
 from services.scoring.office.snapshots import snapshot_once
 from services.scoring.panels import api as panels_api
 from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
+from services.scoring.status import get_status
 from services.shared.clock import Clock
 from services.shared.health import Health, health_router
 from services.shared.loops import ElectedLoops, Loop, Loops
@@ -89,12 +95,24 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
     handlers: list[ControllerRouterHandler] = [
         Router(
             PREFIX,
-            route_handlers=[*api.ROUTES, *panels_api.ROUTES, *office_api.ROUTES, *api_versions.ROUTES],
+            route_handlers=[
+                *api.ROUTES,
+                *panels_api.ROUTES,
+                *office_api.ROUTES,
+                *papers_api.ROUTES,
+                *reading_api.ROUTES,
+                *api_versions.ROUTES,
+            ],
             response_headers=unkept,
         ),
         Router(PREFIX, route_handlers=api_rankings.ROUTES),
         health_router(PREFIX),
+        get_status,
         *pages.ROUTES,
+        *pages_panels.ROUTES,
+        *pages_draw.ROUTES,
+        *pages_meeting.ROUTES,
+        *pages_rankings.ROUTES,
         *pages_results.ROUTES,
     ]
     app = create_app("scoring", settings, web_secret, handlers, lifespan, "Pingxuan scoring")

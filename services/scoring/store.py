@@ -243,6 +243,15 @@ async def ranking_files(reader: Reader, round_id: str, version: int) -> dict[str
     return {row["name"]: row["body"] for row in rows}
 
 
+async def ranking_file(reader: Reader, round_id: str, version: int, name: str, bytes_max: int) -> bytes | None:
+    """One file of a ranking; None where there is none, or where it is larger than a page can take."""
+    body: bytes | None = await reader.fetchval(
+        "SELECT body FROM ranking_files WHERE round = $1 AND version = $2 AND name = $3 AND octet_length(body) <= $4",
+        round_id, version, name, bytes_max,
+    )  # fmt: skip
+    return body
+
+
 async def put_publication(connection: Connection, published: Ranking) -> None:
     await connection.execute(
         "INSERT INTO publications (round, version, proposed_by, confirmed_by, published_at)"
