@@ -21,12 +21,16 @@ import msgspec
 from services.scoring.exports.columns import titles_of
 from services.scoring.exports.pdf import ranking_pdf
 from services.scoring.exports.xlsx import ranking_xlsx
+from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.rounds import Round
+from services.shared.errors import Refusal
 from services.shared.ranking.csv_files import read_rows, write_rows
 from services.shared.ranking.result import COLUMNS
 
-_KEPT_MAX = 16
+# A page holds some thirty rows; laying out so many takes about ten seconds of one core.
+PDF_ROWS_MAX = 3_000
+_KEPT_BYTES_MAX = 32 * 1024 * 1024
 
 
 class Kind(StrEnum):
@@ -90,14 +94,15 @@ class Shelf:
         async with self._turn:
             if key not in self._made:
                 self._made[key] = await asyncio.to_thread(make)
-                if len(self._made) > _KEPT_MAX:
-                    self._made.popitem(last=False)
             self._made.move_to_end(key)
-            return self._made[key]
+            found = self._made[key]
+            while len(self._made) > 1 and sum(map(len, self._made.values())) > _KEPT_BYTES_MAX:
+                self._made.popitem(last=False)
+            return found
 
 
 def write(kind: Kind, source: Source) -> bytes:
-    """The file; the same source gives the same bytes. Pure."""
+    """The file, the same bytes for the same source; raises Refusal `bad_filter` for a print that is too long."""
     if kind is Kind.CSV:
         return source.csv if source.wanted.is_whole else _cut(source.csv, source)
     titles, told = titles_of(source.body), facts(source)
@@ -105,6 +110,9 @@ def write(kind: Kind, source: Source) -> bytes:
         return ranking_xlsx(told, source.rows, titles)
     if kind is Kind.PDF:
         ranking = source.ranking
+        if len(source.rows) > PDF_ROWS_MAX:
+            detail = f"A print holds at most {PDF_ROWS_MAX:,} rows; choose a group, or take the workbook."
+            raise Refusal(Reason.BAD_FILTER, detail)
         return ranking_pdf(
             told,
             source.rows,

@@ -46,6 +46,7 @@ def ranking_pdf(
 ) -> bytes:
     """`facts` as in the workbook, the first the title; `statistics` None where they are not made (yet)."""
     groups: dict[str, list[list[str]]] = {}
+    titles = {row["candidate"]: row["title"] for row in rows}
     for row in rows:
         cells = texts_of(row, criteria)
         groups.setdefault(row["group"], []).append([cells[heading] for heading in _HEADINGS])
@@ -59,7 +60,7 @@ def ranking_pdf(
         "facts": [[name, _in_groups(value)] for name, value in facts[1:]],
         "headings": _HEADINGS,
         "groups": [{"heading": group_name(group), "rows": own} for group, own in groups.items()],
-        "statistics": [] if statistics is None else list(_sentences(statistics)),
+        "statistics": [] if statistics is None else list(_sentences(statistics, titles)),
         "has_statistics": statistics is not None,
     }
     code = version_code(digest.encode())
@@ -71,7 +72,7 @@ def _in_groups(value: str) -> str:
     return f"{value[:32]} {value[32:]}" if len(value) == 64 and value.isalnum() else value
 
 
-def _sentences(statistics: Mapping[str, Any]) -> Iterator[str]:
+def _sentences(statistics: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[str]:
     """What the statistics say, a sentence each; the whole document is published beside the ranking."""
     for each in statistics["agreement"]:
         if each["criterion"] == "":
@@ -85,7 +86,7 @@ def _sentences(statistics: Mapping[str, Any]) -> Iterator[str]:
     pairs = len(intervals["not_separable"])
     yield f"重新抽样 {intervals['draws']:,} 次：有 {pairs:,} 对项目的先后次序不能由这些分数和票数区分。"
     for variant in statistics["sensitivity"]:
-        yield f"{_variant(variant)}。"
+        yield f"{_variant(variant, titles)}。"
     yield f"偏离预期较大的评分有 {len(statistics['outlying']):,} 个，均保留计入，未作删除。"
 
 
@@ -100,8 +101,9 @@ def _agreement(each: Mapping[str, Any]) -> str:
     return "、".join(told) if told else "无法计算（共同评分的专家或项目太少）"
 
 
-def _variant(each: Mapping[str, Any]) -> str:
-    value = _AGGREGATES.get(each["value"], each["value"])
+def _variant(each: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    words = titles if each["kind"] == "leader_doubled" else _AGGREGATES
+    value = words.get(each["value"], each["value"])
     what = _VARIANTS[each["kind"]].format(value=value)
     if each["refused"]:
         return f"{what}：规则不允许这样计算"

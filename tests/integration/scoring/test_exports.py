@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from pypdf import PdfReader
 
+from services.scoring.exports import files
 from services.shared.messages import REGISTRY_ROUNDS, Party
 from tests.integration.scoring.conftest import Scoring, scored_rules
 from tests.support.waiting import wait_until
@@ -81,6 +82,10 @@ async def test_every_form_is_cut_to_a_group(office: Scoring) -> None:
     assert ("筛选", "level=major，项目3") in list(book["依据"].iter_rows(values_only=True))
     rows = (await office.call("GET", f"{RANKINGS}/1.json{cut}")).json()["rows"]
     assert [row["candidate"] for row in rows] == ["c3"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "PDF_ROWS_MAX", 1)
+        refused = await office.call("GET", f"{RANKINGS}/1.pdf")
+        assert (refused.status_code, refused.json()["reason"]) == (422, "bad_filter")
     printed = "".join(pages_of((await office.call("GET", f"{RANKINGS}/1.pdf{cut}")).content))
     assert ("项目3" in printed, "项目2" in printed) == (True, False)
 
