@@ -108,3 +108,9 @@ async def open_objections(pool: Pool, round_id: str = "") -> list[dict[str, Any]
         round_id,
     )
     return [dict(row) for row in rows]
+
+
+async def accounts(pool: Pool, username: str) -> str:
+    """The account behind a username, for filters that people type; what is no username stands as it is."""
+    found: str | None = username and await pool.fetchval("SELECT staff FROM staff WHERE username = $1", username)
+    return found or username

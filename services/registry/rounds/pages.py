@@ -1,60 +1,184 @@
-"""Pages of administrators: the rounds, and one round's state on one page that `admin.js` keeps fresh.
+"""Pages of administrators: everything that goes on with what waits for somebody, and one round on one page.
 
-What voting and scoring know is fetched by the script from their own interfaces; the registry's facts stand in the page
-itself, so that it says something without script too.
+What voting and scoring know is fetched by `static/admin/round.js` from their own interfaces; the registry's facts stand
+in the page itself, so that it says something without script too. Acts are forms of the existing interfaces.
 """
 
 from typing import Any
 
+import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
 
+from services.registry.calls import store as calls
+from services.registry.calls import views as call_views
 from services.registry.lists import store as lists
-from services.registry.parts import parts
-from services.registry.rounds import store
-from services.registry.staff.pages import renewal
-from services.shared.errors import CommonReason, Refusal
+from services.registry.office.entry import asked, sign_in_first, visitor
+from services.registry.parts import Parts, parts
+from services.registry.rounds import overview, overview_store, store, withdrawals
+from services.registry.rounds.overview import Late
+from services.registry.rounds.overview_store import Waiting
+from services.registry.rounds.steps import current
 from services.shared.pages import AnyRequest
-from services.shared.staff import Role, Staff
+from services.shared.ranking.rules import parse_rules
+from services.shared.staff import Role
 from services.shared.vocabulary import CATEGORIES, LEVELS
 
-_WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
+WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
+PAGE_SIZE = 50
+_CALLS_MAX = 1000
+_FOLLOWED_MAX = 6
+PHASES = {
+    "draft": "草稿", "announced": "待申报", "application": "申报中", "recommendation": "推荐中", "review": "初审中",
+    "scheduled": "未开始", "open": "投票中", "closed": "投票已截止", "published": "已公布", "withdrawn": "已撤回",
+}  # fmt: skip
 
 
-async def _watcher(request: AnyRequest) -> Staff | None:
-    """Who looks at the page: None where nobody is signed in; raises Refusal 403 for other roles."""
-    staff = await parts(request).door.identify(request)
-    if staff is not None and not staff.has(*_WATCHERS):
-        raise Refusal(CommonReason.FORBIDDEN, "This page is for administrators, auditors and operators.")
-    return staff
+class Line(msgspec.Struct, frozen=True):
+    """A call or a round in the list of everything; `opens` and `closes` are of the window it stands in or before."""
+
+    kind: str
+    id: str
+    title: str
+    phase: str
+    rehearsal: bool
+    removed: bool
+    opens: Any
+    closes: Any
+    candidates: int | None
+    list_version: int
 
 
 @get("/admin")
-async def rounds_page(request: AnyRequest) -> Response[Any]:
-    """Every round with its phase."""
+async def home_page(request: AnyRequest) -> Response[Any]:
+    """Every call and round by what the address asks for, what is late, and what waits for a second signature."""
     own = parts(request)
-    staff = await _watcher(request)
+    staff = await visitor(request, *WATCHERS)
     if staff is None:
-        return renewal("/admin")
+        return sign_in_first(request)
     now = own.clock.now()
-    rounds = [(line, line.phase(now).value) for line in await store.all_rounds(own.pool)]
-    return own.pages.render(request, "admin_rounds.html", staff=staff, rounds=rounds)
+    lines = await _lines(own, now)
+    wanted = {name: asked(request, name) for name in ("q", "phase", "rehearsals")}
+    found = [line for line in lines if _matches(line, **wanted)]
+    waiting = await overview_store.waiting(own.pool)
+    busy = [line.id for line in lines if line.kind == "round" and not line.removed and line.phase in ("open", "closed")]
+    return own.pages.render(
+        request, "admin_home.html", staff=staff, wanted=wanted, phases=PHASES, **_cut(request, found),
+        mine=[each for each in waiting if each.by != staff.staff],
+        others=[each for each in waiting if each.by == staff.staff],
+        late=await overview.late(own.pool, now), where=waiting_place, late_place=late_place,
+        busy=busy[:_FOLLOWED_MAX] if staff.has(Role.ADMINISTRATOR) else [], may_act=staff.has(Role.ADMINISTRATOR),
+        may_read_log=staff.has(Role.ADMINISTRATOR, Role.AUDITOR),
+    )  # fmt: skip
+
+
+async def _lines(own: Parts, now: Any) -> list[Line]:
+    """Calls that are no rounds yet, then rounds, each the newest first."""
+    drafts = await calls.page(own.pool, "", _CALLS_MAX, drafts=True)
+    drafts.sort(key=lambda each: each.created_at, reverse=True)
+    found = [
+        Line(
+            "call", each.call, each.title, call_views.phase(each, now), each.rehearsal, False,
+            each.application_opens_at, each.application_closes_at, None, 0,
+        )
+        for each in drafts
+        if each.state != "frozen"
+    ]  # fmt: skip
+    return found + [
+        Line(
+            "round", each.round, each.title, each.phase(now).value, each.rehearsal, each.removed_at is not None,
+            each.voting_opens_at, each.voting_ends_at, each.candidates, each.list_version,
+        )
+        for each in await store.all_rounds(own.pool)
+    ]  # fmt: skip
+
+
+def _matches(line: Line, q: str, phase: str, rehearsals: str) -> bool:
+    """What was taken out of view comes only when it is asked for."""
+    if line.removed != (rehearsals == "removed"):
+        return False
+    if rehearsals in ("only", "none") and line.rehearsal != (rehearsals == "only"):
+        return False
+    words = q.casefold()
+    return (not phase or line.phase == phase) and (words in line.title.casefold() or words in line.id)
+
+
+def _cut(request: AnyRequest, found: list[Line]) -> dict[str, Any]:
+    """One page of a list by its number in the address."""
+    text = asked(request, "page")
+    pages = max(1, -(-len(found) // PAGE_SIZE))
+    page = min(max(1, int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1), pages)
+    return {
+        "lines": found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        "count": len(found),
+        "page": page,
+        "pages": pages,
+    }
+
+
+def waiting_place(each: Waiting) -> str:
+    """Where an act is confirmed."""
+    if each.kind == "call_change":
+        return f"/admin/calls/{each.round}#changes"
+    if each.kind == "withdrawal":
+        return f"/admin/rounds/{each.round}/candidates#waiting"
+    return f"/admin/rounds/{each.round}/lists#proposals"
+
+
+def late_place(each: Late) -> str:
+    """Where somebody does what is late."""
+    if each.kind == "objection":
+        return f"/office/objections?round={each.round}"
+    return f"/office/reviews?call={each.round}" if each.kind == "review" else f"/admin/calls/{each.round}"
 
 
 @get("/admin/rounds/{round_id:str}")
 async def round_page(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
-    """One round: facts and timeline from here, turnout and progress from the other services."""
+    """One round: steps, facts and second signatures from here; turnout, holds and progress from the other services."""
     own = parts(request)
-    staff = await _watcher(request)
+    staff = await visitor(request, *WATCHERS)
     if staff is None:
-        return renewal(request.url.path)
-    round_ = await store.require_round(own.pool, round_id)
-    now = own.clock.now()
+        return sign_in_first(request)
+    round_, now = await store.require_round(own.pool, round_id), own.clock.now()
+    rules = parse_rules(round_.rules.encode())
+    steps = await overview.of_round(own.pool, round_, now)
     return own.pages.render(
         request, "admin_round.html", staff=staff, round=round_, phase=round_.phase(now).value, now=now,
-        windows=round_.windows(), may_act=staff.has(Role.ADMINISTRATOR), levels=LEVELS, categories=CATEGORIES,
+        steps=steps, step=current(steps), may_act=staff.has(Role.ADMINISTRATOR), rules=rules,
+        decides=staff.has(Role.ADMINISTRATOR, Role.AUDITOR),
+        waiting=await overview_store.waiting(own.pool, round_.round), where=waiting_place,
+        extended=[each for each in round_.events if each.event == "extension"],
         versions=await lists.versions(own.pool, round_.round),
     )  # fmt: skip
 
 
-ROUTES = [rounds_page, round_page]
+@get("/admin/rounds/{round_id:str}/candidates")
+async def candidates_page(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
+    """Numbers and how they were drawn, posters, withdrawals by two people."""
+    own = parts(request)
+    staff = await visitor(request, Role.ADMINISTRATOR, Role.AUDITOR, Role.REVIEWER)
+    if staff is None:
+        return sign_in_first(request)
+    round_, now = await store.require_round(own.pool, round_id), own.clock.now()
+    q, level = asked(request, "q"), asked(request, "level")
+    found = [
+        card
+        for card in round_.candidates
+        if (not level or card.level == level) and (not q or q == str(card.number) or q in f"{card.title} {card.unit}")
+    ]
+    waiting = [each for each in await withdrawals.of_round(own.pool, round_id) if each.withdrawn_at is None]
+    return own.pages.render(
+        request, "admin_candidates.html", staff=staff, round=round_, phase=round_.phase(now).value, cards=found,
+        wanted={"q": q, "level": level}, may_act=staff.has(Role.ADMINISTRATOR) and not round_.list_version,
+        waiting=waiting, titles={card.candidate: card for card in round_.candidates},
+        people=await overview_store.names(own.pool, [each.proposed_by for each in waiting]),
+        levels=LEVELS, categories=CATEGORIES, posters=_poster_parts(len(round_.candidates)),
+    )  # fmt: skip
+
+
+def _poster_parts(candidates: int) -> list[int]:
+    """First numbers of the archives that all posters come in."""
+    return list(range(1, candidates + 1, 200))
+
+
+ROUTES = [home_page, round_page, candidates_page]

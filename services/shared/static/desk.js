@@ -4,8 +4,9 @@
 //     data-call     method and path; {name} is taken from the field of that name, which then does not travel in the body
 //     data-then     "reload" (default), "stay" (say that it is done), or a path; {key} is taken from the answer
 //     data-twice    the button wants a second press (for what becomes public or cannot be taken back)
-//   Fields: `name="a.b"` nests; `data-type="number|boolean|list|json|empty"` (list: every checked box or line; empty: an
-//   empty text stays a text, else an empty field is left out). enctype="multipart/form-data": sent as it is.
+//   Fields: `name="a.b"` nests, `name="a.0.b"` makes a list; `data-type="number|boolean|list|json|moment|empty"` (moment: a datetime-local of this
+//   device, sent with its offset; list: every
+//   checked box or line; empty: an empty text stays a text, else an empty field is left out). enctype="multipart/form-data": sent as it is.
 //   Other scripts import `call`, `refused`, `Refused`, and `watch(path, show, told)` for state that keeps itself fresh
 //   (live.js). The token lives in memory and is renewed by the session cookie.
 import { live } from "./live.js";
@@ -45,6 +46,12 @@ export function watch(path, show, told) {
   return live(path, show, { before: fresh, get: () => call("GET", path), told });
 }
 
+/** The `Authorization` of the person signed in, for what `call` cannot do (an upload that tells its progress). */
+export async function authorization() {
+  await fresh();
+  return `Bearer ${token}`;
+}
+
 /** One call as the person signed in; `body` is sent as JSON, or as it is where it is FormData. Raises Refused. */
 export async function call(method, path, body, headers = {}) {
   await fresh();
@@ -64,6 +71,7 @@ function valueOf(field) {
   if (type === "boolean") return field.type === "checkbox" ? field.checked : field.value === "true";
   if (type === "number") return field.value.trim() === "" ? undefined : Number(field.value);
   if (type === "json") return field.value.trim() === "" ? undefined : JSON.parse(field.value);
+  if (type === "moment") return field.value === "" ? undefined : new Date(field.value).toISOString();
   if (type === "empty") return field.value;
   return field.value === "" ? undefined : field.value;
 }
@@ -95,7 +103,15 @@ export function bodyOf(form, leftOut = new Set()) {
       if (value !== undefined) place(body, field.name, value);
     }
   }
-  return body;
+  return listed(body);
+}
+
+// What was placed under numbers is a list of them, in their order.
+function listed(value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  const keys = Object.keys(value);
+  for (const key of keys) value[key] = listed(value[key]);
+  return keys.length && keys.every((key) => /^\d+$/.test(key)) ? Object.values(value) : value;
 }
 
 function problemPlace(form) {

@@ -93,7 +93,7 @@ async def test_administrators_see_the_rounds_and_one_round_with_its_timeline(reg
     assert "/admin/rounds/small" in rounds.text
     page = await _as(registry, made["password"], "/admin/rounds/small")
     assert page.status_code == 200
-    assert all(text in page.text for text in (digest, "规则冻结", "抽签编号", "王敏", 'data-act="seal"', "admin.js"))
+    assert all(text in page.text for text in (digest, "规则冻结", "抽签编号", "王敏", 'data-act="seal"', "admin/round.js"))
     assert " style=" not in page.text
     assert (await _as(registry, made["password"], "/admin/rounds/none")).status_code == 404
 
@@ -117,7 +117,11 @@ async def test_experts_do_not_see_the_administrators_page(registry: Registry) ->
     assert (await _as(registry, made["password"], "/admin")).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/notices", "/notices/small", "/admin", "/admin/rounds/small"])
+@pytest.mark.parametrize(
+    "path",
+    ["/sign-in", "/notices", "/notices/small", "/admin", "/admin/rounds/small", "/admin/rounds/small/candidates",
+     "/admin/rounds/small/lists", "/admin/calendar", "/admin/log", "/admin/calls/new"],
+)  # fmt: skip
 async def test_every_text_has_its_english(registry: Registry, path: str) -> None:
     made = await registry.add_staff("wang", "administrator", name="Wang")
     files = simple_files(more=SELECTION)
