@@ -17,7 +17,12 @@ README = Path(__file__).parents[2] / "deploy" / "README.md"
 SERVICES = ("registry", "voting", "scoring")
 _SETTINGS = {"registry": "RegistrySettings", "voting": "VotingSettings", "scoring": "ScoringSettings"}
 _METRIC_MODULES = {
-    "every service": ("services.shared.metrics", "services.shared.loops", "services.shared.outbox"),
+    "every service": (
+        "services.shared.metrics",
+        "services.shared.loops",
+        "services.shared.outbox",
+        "services.shared.live",
+    ),
     **{service: (f"services.{service}.metrics",) for service in SERVICES},
 }
 

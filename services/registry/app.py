@@ -8,7 +8,7 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from services.registry import metrics
+from services.registry import metrics, status
 from services.registry.applications import api as applications_api
 from services.registry.applications import consent_api, counting, form_pages, import_api
 from services.registry.applications import pages as application_pages
@@ -70,6 +70,7 @@ REDIS_TIMEOUT_S = 2.0
 
 ROUTES: list[ControllerRouterHandler] = [
     health_router(PREFIX),
+    *status.ROUTES,
     *staff_api.ROUTES,
     *calendar_api.ROUTES,
     *units_api.ROUTES,

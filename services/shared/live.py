@@ -40,7 +40,7 @@ RETRY_AFTER_S = 30
 # Compressing would hold events back, here and in any proxy on the way.
 _HEADERS = {"cache-control": "no-store, no-transform"}
 
-live_streams = Gauge("live_streams", "Live streams open now, by who watches.", ["audience"])
+live_streams = Gauge("live_streams", "Live streams open now, by who watches.", ["kind"])
 
 Read = Callable[[], Awaitable[bytes]]
 Remaining = Callable[[], Awaitable[float]]
@@ -118,7 +118,7 @@ class Live:
         if self._leaving.is_set() or self._is_full(audience):
             detail = "Many people watch at this moment; ask for the state without a stream."
             raise Refusal(CommonReason.UNAVAILABLE, detail, retry_after_s=RETRY_AFTER_S)
-        request.scope[STREAMED] = True  # type: ignore[typeddict-unknown-key]
+        request.scope[STREAMED] = True  # type: ignore[literal-required]
         return ServerSentEvent(self._events(topic, read, audience, remaining), headers=dict(_HEADERS))
 
     def _is_full(self, audience: Audience) -> bool:

@@ -22,6 +22,7 @@ from redis.exceptions import ResponseError
 
 from services.shared.messages import Message, decode, encode
 from services.shared.postgres import Connection, Pool, transaction
+from services.shared.redis_client import REDIS_FAILURES
 
 BATCH_MAX = 500
 
@@ -308,3 +309,19 @@ async def lag_s(connection: Connection | Pool, stream: str) -> float:
         "SELECT extract(epoch FROM clock_timestamp() - complete_at) FROM stream_checkpoints WHERE stream = $1", stream
     )
     return float("inf") if lag is None else float(lag)
+
+
+async def backlog(pool: Pool, redis: Redis, stream: str) -> dict[str, Any]:
+    """{stream, last, waiting}: messages that committed and are not in the stream yet; None while Valkey is away."""
+    row = await pool.fetchrow(
+        "SELECT coalesce(max(n), 0) AS last, count(*) FILTER (WHERE n IS NULL) AS unnumbered"
+        " FROM outbox WHERE stream = $1 AND (n IS NULL OR n = (SELECT max(n) FROM outbox WHERE stream = $1))",
+        stream,
+    )
+    assert row is not None
+    try:
+        entries: Any = await redis.xrevrange(stream, count=1)
+    except REDIS_FAILURES:
+        return {"stream": stream, "last": row["last"], "waiting": None}
+    published = int(entries[0][0].split(b"-")[0]) if entries else 0
+    return {"stream": stream, "last": row["last"], "waiting": max(0, row["last"] - published) + row["unnumbered"]}

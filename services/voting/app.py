@@ -47,12 +47,14 @@ from services.voting.openapi import describe_ballots
 from services.voting.page_office import office_router
 from services.voting.page_pictures import picture_routers
 from services.voting.page_returns import return_pages_router
+from services.voting.page_screen import screen_router
 from services.voting.pages import pages_router
 from services.voting.reissues.api import reissues_router
 from services.voting.rounds import RoundBook, apply_round
 from services.voting.settings import Limits, VotingSettings
 from services.voting.stations.api import stations_router
 from services.voting.stations.pages import station_pages_router
+from services.voting.status import get_status
 from services.voting.turnstile import Turnstile
 from services.voting.voter_token import VoterTokens
 
@@ -201,8 +203,10 @@ class Application:
                 pages_router,
                 *picture_routers,
                 return_pages_router,
+                screen_router,
                 office_router,
                 health_router("/api/voting/v1"),
+                get_status,
             ],
             self._lifespan,
             "Pingxuan: voting",
@@ -241,6 +245,7 @@ class Application:
             election = Election(settings.database_url, _LEADER_LOCK, "voting-leader")
             loops = await stack.enter_async_context(ElectedLoops(election, _elected_loops(context, slow)))
             self.litestar.state["health"] = Health(pool, slow, context.clock, loops, FOLDER / "migrations")
+            self.litestar.state["context"] = context
             own = _own_loops(context)
             for loop in own:
                 # Before the first answer: nobody is told 404 or 503 because a worker has just started.

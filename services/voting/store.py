@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -74,6 +75,25 @@ async def held_ballots(pool: Pool) -> int:
         " WHERE s.state = 'held' AND r.sealed_at IS NULL"
     )
     return held
+
+
+async def holds_by_reason(pool: Pool) -> list[dict[str, Any]]:
+    """{reason, state, ballots} of rounds that are not sealed; a ballot counts in its newest state."""
+    rows = await pool.fetch(
+        "SELECT s.reason, s.state, count(*) AS ballots FROM ballot_states AS s"
+        " JOIN rounds AS r ON r.number = s.round_number WHERE r.sealed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    return [dict(row) for row in rows]
+
+
+async def decided_holds(pool: Pool) -> dict[str, int]:
+    """{restored, decided}: ballots of all rounds whose newest state two people, or the rules, decided."""
+    row = await pool.fetchrow(
+        "SELECT count(*) FILTER (WHERE state = 'restored') AS restored, count(*) AS decided"
+        " FROM ballot_states WHERE state IN ('restored', 'excluded')"
+    )
+    assert row is not None
+    return dict(row)
 
 
 async def sealed_tally(pool: Pool, round_number: int) -> tuple[bytes, datetime, str] | None:

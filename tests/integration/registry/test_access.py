@@ -203,6 +203,7 @@ WHO = {
     "GET /projects/{round_id:str}": "everybody",
     "GET /projects/{round_id:str}/{candidate:str}": "everybody",
     "GET /status": "AUO",
+    "GET /status": "AUO",
     "GET /sign-in": "everybody",
     "POST /sign-in": "form",
     "POST /sign-in/out": "form",
