@@ -142,6 +142,17 @@ async def newest_version(connection: Connection | Pool, application: str) -> Ver
     return _version(row) if row else None
 
 
+async def newest_versions(connection: Connection | Pool, application: str, limit: int) -> list[Version]:
+    """The versions that were handed in last, the newest first."""
+    rows = await connection.fetch(
+        "SELECT application, number, encode(sha256, 'hex') AS sha256, version_code, submitted_at, submitted_by, content"
+        " FROM application_versions WHERE application = $1 ORDER BY number DESC LIMIT $2",
+        application,
+        limit,
+    )
+    return [_version(row) for row in rows]
+
+
 def _version(row: Any) -> Version:
     return Version(**{**dict(row), "content": json.loads(row["content"])})
 

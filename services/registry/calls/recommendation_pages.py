@@ -10,7 +10,7 @@ from services.registry.calls import calls, quotas, recommending, store, views
 from services.registry.calls import recommendation_store as recommendations
 from services.registry.documents.listing import Listing
 from services.registry.office import entry
-from services.registry.office.store import colleagues
+from services.registry.office.store import names
 from services.registry.parts import parts
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role
@@ -38,26 +38,21 @@ async def overview_page(request: AnyRequest) -> Response[Any]:
         sheets = await recommendations.sheets(own.pool, call.call, sorted(channels))
         left_out = await recommendations.left_out(own.pool, call.call, sorted(channels))
         facts = views.overview(call, [channels[name] for name in sorted(channels)], sheets, left_out, staff)
-    names = {each["channel"]: each["name"] for each in facts["channels"]}
+    channel_names = {each["channel"]: each["name"] for each in facts["channels"]}
     if call is not None and entry.is_export(request):
-        return await entry.export(request, _listing(facts["left_out"], names), call.timezone)
+        return await entry.export(request, _listing(facts["left_out"], channel_names), call.timezone)
     return own.pages.render(
-        request, "office_recommendations.html", staff=staff, calls=known, call=call, facts=facts, names=names,
+        request, "office_recommendations.html", staff=staff, calls=known, call=call, facts=facts,
+        channel_names=channel_names,
         may_exempt=staff.has(Role.ADMINISTRATOR) and call is not None and call.state == "announced",
-        direct_kind=quotas.DIRECT_KIND, levels=LEVELS, people={each.staff: each.name for each in await colleagues(own.pool)},
+        direct_kind=quotas.DIRECT_KIND, levels=LEVELS, people=await names(own.pool),
         address=lambda **changes: entry.address(request, **changes),
     )  # fmt: skip
 
 
-def _listing(left_out: list[dict[str, Any]], names: dict[str, str]) -> Listing:
+def _listing(left_out: list[dict[str, Any]], channel_names: dict[str, str]) -> Listing:
     rows = [
-        (
-            names.get(each["channel"], each["channel"]),
-            each["title"],
-            each["unit_name"],
-            STAGE_NAMES[each["stage"]],
-            each["reason"],
-        )
+        (channel_names[each["channel"]], each["title"], each["unit_name"], STAGE_NAMES[each["stage"]], each["reason"])
         for each in left_out
     ]
     return Listing("未推荐项目", ("推荐渠道", "项目名称", "申报单位", "阶段", "未推荐理由"), list(rows))
@@ -87,7 +82,7 @@ async def channel_page(request: AnyRequest, call_id: FromPath[str], channel: Fro
         may_rank="recommendations" in facts["actions"], may_send="send" in facts["actions"],
         unit_quota=found.kind == quotas.DIRECT_KIND, now=own.clock.now(), phase=views.phase(call, own.clock.now()),
         reason_max=recommending.REASON_MAX, opinion_max=recommending.OPINION_MAX,
-        people={each.staff: each.name for each in await colleagues(own.pool)},
+        people=await names(own.pool),
     )  # fmt: skip
 
 

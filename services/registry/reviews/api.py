@@ -7,13 +7,11 @@ from litestar import get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from services.registry.applications import access
-from services.registry.applications import store as applications
 from services.registry.calendar import store as calendar
-from services.registry.log.record import record
 from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.reasons import RegistryReason
-from services.registry.reviews import appeals, reviewing, store, views
+from services.registry.reviews import appeals, reading, reviewing, store, views
 from services.registry.reviews.checklists import checked
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -175,21 +173,7 @@ async def decide_appeal(
 
 async def _answer(request: AnyRequest, application: str, staff: Staff) -> dict[str, Any]:
     own = parts(request)
-    found = access.require_sight(staff, await applications.load(own.pool, application), application)
-    review = await store.load(own.pool, application)
-    if review is None:
-        raise Refusal(
-            RegistryReason.WRONG_STAGE, f"It stands at {found.stage}; its review opens when recommendation has closed.",
-            stage=found.stage,
-        )  # fmt: skip
-    now = own.clock.now()
-    await record(
-        own.pool, now, staff.staff, "review.read", "application", application, round_id=found.call, personal=True
-    )
-    return views.whole(
-        review, await calendar.load(own.pool), await store.checklists(own.pool, application, review.cycle),
-        await store.joint_checks(own.pool, [application]), staff, now,
-    )  # fmt: skip
+    return await reading.read(own.pool, application, staff, own.clock.now())
 
 
 ROUTES = [

@@ -87,6 +87,25 @@ class JointCheck(msgspec.Struct, frozen=True):
     entered_at: datetime | None
 
 
+class JointCheckLine(msgspec.Struct, frozen=True):
+    """A question to a department in the office's list, with the unit that it is about."""
+
+    application: str
+    department: str
+    due_on: date
+    asked_at: datetime
+    result: str | None
+    text: str
+    entered_at: datetime | None
+    title: str
+    stage: str
+    unit: str
+    unit_name: str
+    credit_code: str
+    channel: str
+    channel_name: str
+
+
 async def load(connection: Connection | Pool, application: str) -> Review | None:
     row = await connection.fetchrow(f"{_REVIEW} WHERE r.application = $1", application)
     return Review(**dict(row)) if row else None
@@ -100,6 +119,27 @@ async def page(pool: Pool, call: str, after: str, limit: int, stage: str | None,
         call, after, stage, channel, limit,
     )  # fmt: skip
     return [Review(**dict(row)) for row in rows]
+
+
+async def joint_check_lines(
+    pool: Pool, call: str, department: str, answer: str, after: str, limit: int
+) -> list[JointCheckLine]:
+    """What departments were asked in a call, by application and department, from beyond `after` (`a/department`).
+
+    `answer` is empty for all, `waiting`, `clear` or `concern`.
+    """
+    application, _, last = after.partition("/")
+    rows = await pool.fetch(
+        "SELECT j.application, j.department, j.due_on, j.asked_at, j.result, j.text, j.entered_at, a.title, a.stage,"
+        " a.unit, u.name AS unit_name, u.credit_code, a.channel, h.name AS channel_name"
+        " FROM joint_checks j JOIN reviews r USING (application) JOIN applications a USING (application)"
+        " JOIN units u ON u.unit = a.unit JOIN channels h ON h.channel = a.channel"
+        " WHERE r.call = $1 AND ($2 = '' OR j.department = $2)"
+        " AND CASE $3 WHEN '' THEN true WHEN 'waiting' THEN j.result IS NULL ELSE j.result = $3 END"
+        " AND (j.application, j.department) > ($4, $5) ORDER BY j.application, j.department LIMIT $6",
+        call, department, answer, application, last, limit,
+    )  # fmt: skip
+    return [JointCheckLine(**dict(row)) for row in rows]
 
 
 async def open_reviews(pool: Pool, limit: int) -> list[Review]:

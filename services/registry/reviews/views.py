@@ -64,7 +64,7 @@ def whole(
         "opened_at": review.opened_at,
         "completion": _completion(review),
         "decision": _decision(review),
-        "appeal": _appeal(review, days),
+        "appeal": appeal_facts(review, days),
         "actions": actions(review, days, filled, staff, now),
     }
     if staff.has(Role.REVIEWER, Role.ADMINISTRATOR, Role.AUDITOR):
@@ -100,7 +100,7 @@ def _decision(review: Review) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _appeal(review: Review, days: WorkingCalendar) -> dict[str, Any] | None:
+def appeal_facts(review: Review, days: WorkingCalendar) -> dict[str, Any] | None:
     """The appeal, or until when one may be made; None where there is nothing to appeal against."""
     if review.decided_on is None or review.outcome != "not_accepted":
         return None

@@ -108,16 +108,23 @@ async def _keep_contact(connection: Connection, unit: str, contact: Contact, now
 
 
 async def list_units(
-    pool: Pool, channel: str | None, state: str | None, kind: str | None, after: str, limit: int
-) -> list[UnitLine]:
-    """Up to `limit` units after the key `after`, of one channel, state or kind where they are given."""
+    pool: Pool, channel: str | None, state: str | None, kind: str | None, after: str, limit: int,
+    *, waiting: bool = False, q: str = "",
+) -> list[UnitLine]:  # fmt: skip
+    """Up to `limit` units after the key `after`, of one channel, state or kind where they are given.
+
+    With `waiting` those on which somebody has to decide; with `q` those whose name holds it.
+    """
     rows = await pool.fetch(
         "SELECT u.unit, u.name, u.kind, u.credit_code, u.channel, c.name AS channel_name, u.state, u.version,"
         " u.created_at, EXISTS (SELECT 1 FROM unit_changes x WHERE x.unit = u.unit AND x.state = 'open')"
         " AS change_pending FROM units u JOIN channels c USING (channel)"
         " WHERE ($1::text IS NULL OR u.channel = $1) AND ($2::text IS NULL OR u.state = $2)"
-        " AND ($3::text IS NULL OR u.kind = $3) AND u.unit > $4 ORDER BY u.unit LIMIT $5",
-        channel, state, kind, after, limit,
+        " AND ($3::text IS NULL OR u.kind = $3) AND u.unit > $4 AND strpos(u.name, $7) > 0"
+        " AND (NOT $6 OR u.state = 'pending' OR (u.state = 'approved'"
+        "   AND EXISTS (SELECT 1 FROM unit_changes x WHERE x.unit = u.unit AND x.state = 'open')))"
+        " ORDER BY u.unit LIMIT $5",
+        channel, state, kind, after, limit, waiting, q,
     )  # fmt: skip
     return [UnitLine(**dict(row)) for row in rows]
 
