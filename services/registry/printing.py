@@ -27,9 +27,14 @@ class Printer:
             return await asyncio.to_thread(render, *args, **named)
 
 
-def document(content: bytes, media_type: str, ascii_name: str, name: str) -> Response[bytes]:
-    """A document as a download; `name` may be Chinese, `ascii_name` is for programs that cannot read it."""
-    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+def document(content: bytes, media_type: str, ascii_name: str, name: str, *, inline: bool = False) -> Response[bytes]:
+    """A document as a download, or shown by the browser (`inline`: only what we made ourselves).
+
+    `name` may be Chinese, `ascii_name` is for programs that cannot read it.
+    """
+    disposition = (
+        f"{'inline' if inline else 'attachment'}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+    )
     return Response(
         content,
         media_type=media_type,

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from services.registry.applications import access, consent_store, drafting, filing, list_store, store, views
+from services.registry.applications import access, drafting, filing, list_store, reading, store, views
 from services.registry.applications.checking import PROOFS
 from services.registry.applications.content import FIELD_TITLES
 from services.registry.applications.drafting import Incomplete
@@ -17,7 +17,6 @@ from services.registry.applications.stages import Stage
 from services.registry.attachments import Attachment
 from services.registry.documents.application_docx import application_form_docx
 from services.registry.documents.pdf import application_form_pdf
-from services.registry.log.record import record
 from services.registry.paging import LIMIT_DEFAULT, checked_limit, page
 from services.registry.parts import PREFIX, parts
 from services.registry.printing import DOCX, PDF, document
@@ -140,7 +139,7 @@ async def check(request: AnyRequest, application: FromPath[str]) -> Response[dic
     """What is missing or wrong, where, in words."""
     own = parts(request)
     staff = await own.door.require(request, *access.READERS)
-    found = access.require_sight(staff, await store.load(own.pool, application), application)
+    found = await reading.seen(own.pool, application, staff)
     problems = await drafting.problems(own.pool, found, own.clock.now())
     return Response({"version": found.version, **views.check(problems, own.pages.translate(request))}, headers=NO_STORE)
 
@@ -226,41 +225,18 @@ async def form_docx(request: AnyRequest, application: FromPath[str]) -> Response
 async def _handed_in(request: AnyRequest, identifier: str) -> tuple[Application, Version]:
     own = parts(request)
     staff = await own.door.require(request, *access.READERS)
-    found = access.require_sight(staff, await store.load(own.pool, identifier), identifier)
-    version = await store.newest_version(own.pool, identifier)
-    if version is None:
-        raise Refusal(
-            RegistryReason.NOT_SUBMITTED, "Hand the application in first; its print then bears a version code."
-        )
-    await _log_reading(request, found, staff)
+    found = await reading.seen(own.pool, identifier, staff)
+    version = await reading.handed_in(own.pool, found)
+    await reading.note(own.pool, found, staff, own.clock.now())
     return found, version
 
 
 async def _whole(request: AnyRequest, identifier: str, staff: Staff, *, read: bool = False) -> dict[str, Any]:
     own = parts(request)
-    found = access.require_sight(staff, await store.load(own.pool, identifier), identifier)
+    found = await reading.seen(own.pool, identifier, staff)
     if read:
-        await _log_reading(request, found, staff)
-    return views.whole(
-        found,
-        await store.files(own.pool, identifier),
-        await consent_store.of(own.pool, identifier),
-        await store.version_lines(own.pool, identifier),
-        await store.reopenings(own.pool, identifier),
-        staff,
-        own.clock.now(),
-    )
-
-
-async def _log_reading(request: AnyRequest, found: Application, staff: Staff) -> None:
-    """A form names people: whoever reads another unit's is in the log."""
-    if access.is_own(staff, found.unit):
-        return
-    own = parts(request)
-    await record(
-        own.pool, own.clock.now(), staff.staff, "application.read", "application", found.application,
-        round_id=found.call, personal=True,
-    )  # fmt: skip
+        await reading.note(own.pool, found, staff, own.clock.now())
+    return await reading.whole(own.pool, found, staff, own.clock.now())
 
 
 async def _announced(request: AnyRequest, call: str) -> store.Call:

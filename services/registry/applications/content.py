@@ -112,7 +112,7 @@ def trimmed(text: str) -> str:
 
 FIELD_TITLES = {
     "title": "项目名称",
-    "level": "项目类别",
+    "level": "项目级别",
     "category": "申报范围",
     "summary": "项目概要",
     "picture_alt": "图片说明",

@@ -72,6 +72,35 @@ async def lines(pool: Pool, call: str, staff: Staff, wanted: Filters, limit: int
     return [Line(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows]
 
 
+class UnitLine(msgspec.Struct, frozen=True):
+    """One application in its unit's own list, with its call."""
+
+    application: str
+    call: str
+    call_title: str
+    timezone: str
+    closes_at: datetime | None
+    title: str
+    stage: Stage
+    on_behalf: bool
+    changed_at: datetime
+    submitted_at: datetime | None
+    version_code: str | None
+
+
+async def of_unit(pool: Pool, unit: str, limit: int) -> list[UnitLine]:
+    """What a unit applies for, newest first."""
+    rows = await pool.fetch(
+        "SELECT a.application, a.call, c.title AS call_title, c.timezone, c.application_closes_at AS closes_at,"
+        " a.title, a.stage, a.on_behalf, a.changed_at, a.submitted_at,"
+        " (SELECT v.version_code FROM application_versions v WHERE v.application = a.application"
+        "  ORDER BY v.number DESC LIMIT 1) AS version_code"
+        " FROM applications a JOIN calls c USING (call) WHERE a.unit = $1 ORDER BY a.application DESC LIMIT $2",
+        unit, limit,
+    )  # fmt: skip
+    return [UnitLine(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows]
+
+
 def _own(staff: Staff, value: Any) -> str:
     """The unit's own, and what was handed in through the officer's channel (as `access.sees`)."""
     scopes = []

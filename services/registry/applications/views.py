@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from services.registry.applications import access
-from services.registry.applications.content import FIELD_TITLES, form_fields
+from services.registry.applications.checking import amount_of
+from services.registry.applications.content import FIELD_TITLES, Content, form_fields
 from services.registry.applications.list_store import Line
 from services.registry.applications.problems import Problem
 from services.registry.applications.problems import facts as problem_facts
@@ -78,14 +80,13 @@ def check(problems: list[Problem], translate: Translate) -> dict[str, Any]:
 
 def form(call: Call, proofs: Iterable[Purpose], bytes_max: int, now: datetime, translate: Translate) -> dict[str, Any]:
     """The empty form of a call: fields with limits and hints, choices, proofs, window."""
-    fields = [{**each, "hint": translate(each["hint"]) if each["hint"] else ""} for each in form_fields()]
     return {
         "call": call.call,
         "title": call.title,
         "opens_at": call.application_opens_at,
         "closes_at": call.application_closes_at,
         "days_left": days_left(call.application_closes_at, now),
-        "fields": fields,
+        "fields": fields(translate),
         "levels": _choices(LEVELS),
         "categories": _choices(CATEGORIES),
         "partner_kinds": _choices(PARTNER_KINDS),
@@ -93,6 +94,59 @@ def form(call: Call, proofs: Iterable[Purpose], bytes_max: int, now: datetime, t
         "proofs": [{"purpose": proof, "name": PURPOSE_NAMES[proof]} for proof in proofs],
         "file_bytes_max": bytes_max,
     }
+
+
+def fields(translate: Translate) -> list[dict[str, Any]]:
+    """Every field of the form, its hint in the reader's language."""
+    return [{**each, "hint": translate(each["hint"]) if each["hint"] else ""} for each in form_fields()]
+
+
+class PartnerLine(msgspec.Struct, frozen=True):
+    """A partner with its consent: `given`, `scanned`, `asked`, `declined`, `expired` or `none`."""
+
+    place: int
+    name: str
+    kind: str
+    credit_code: str
+    state: str
+    consent: Consent | None
+    scans: list[ApplicationFile]
+
+
+def partner_lines(
+    application: Application, consents: Iterable[Consent], files: Iterable[ApplicationFile], now: datetime
+) -> list[PartnerLine]:
+    """Every partner of the form that has a credit code, in the form's order."""
+    asked, scans = {each.credit_code: each for each in consents}, [each for each in files if each.purpose == "consent"]
+    lines = []
+    for place, partner in enumerate(application.content.get("partners", [])):
+        code = partner["credit_code"].strip()
+        if not code:
+            continue
+        own = [each for each in scans if each.credit_code == code]
+        consent = asked.get(code)
+        state = _consent_state(consent, bool(own), now)
+        lines.append(PartnerLine(place, partner["name"], partner["kind"], code, state, consent, own))
+    return lines
+
+
+def _consent_state(consent: Consent | None, scanned: bool, now: datetime) -> str:
+    if consent is not None and consent.answer == "given":
+        return "given"
+    if scanned:
+        return "scanned"
+    if consent is None:
+        return "none"
+    if consent.answer:
+        return "declined"
+    return "expired" if now >= consent.expires_at else "asked"
+
+
+def total(content: Content) -> str | None:
+    """What the budget's lines add up to, in yuan; None while one of them is no amount."""
+    amounts = [amount_of(line.amount) for line in content.budget]
+    known = [each for each in amounts if each is not None]
+    return str(sum(known, Decimal(0))) if known and len(known) == len(amounts) else None
 
 
 def _choices(words: dict[str, str]) -> list[dict[str, str]]:

@@ -63,4 +63,8 @@ def home_of(roles: list[str]) -> str:
         return "/admin"
     if "helper" in roles:
         return "/stations"
-    return "/expert" if "expert" in roles else "/"
+    if "channel_officer" in roles or "reviewer" in roles:
+        return "/office"
+    if "expert" in roles:
+        return "/expert"
+    return "/apply" if "applicant" in roles else "/"

@@ -47,7 +47,7 @@ async def test_a_form_is_filled_bit_by_bit_and_handed_in(registry: Registry) -> 
         "level", "category", "summary", "sections.need_analysis", "sections.work_plan",
         "sections.innovation_analysis", "sections.contingencies", "team", "budget", "targets",
     }  # fmt: skip
-    assert {"field": "level", "title": "项目类别", "word": "missing", "text": "还没有填写"} in checked["problems"]
+    assert {"field": "level", "title": "项目级别", "word": "missing", "text": "还没有填写"} in checked["problems"]
 
     rest = form()
     sections = rest.pop("sections")
