@@ -20,7 +20,7 @@ AnyRequest = Request[Any, Any, Any]
 
 
 async def opened_by(desk: Desk, request: AnyRequest, *roles: Role) -> Staff | None:
-    """Whoever is signed in; None when the sign-in must be renewed first. Raises Refusal 403 without one of the roles."""
+    """Whoever is signed in; None when the sign-in must be renewed first. Raises Refusal 403 without such a role."""
     staff = await desk.door.identify(request)
     if staff is not None:
         if not staff.has(*roles):

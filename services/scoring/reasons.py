@@ -48,4 +48,5 @@ class Reason(ReasonWord):
     NOT_IN_MEETING = "not_in_meeting", 409, "The meeting is at another candidate"
     UNKNOWN_PAPER = "unknown_paper", 404, "There is no such paper sheet"
     SCAN_MISSING = "scan_missing", 422, "The scan is not named"
+    BAD_SCAN = "bad_scan", 422, "The file is no scan that is kept"
     BAD_FILTER = "bad_filter", 422, "The list cannot be cut like this"

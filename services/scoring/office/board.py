@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.scoring.panels.panel import MARKS_MIN, group_of
+from services.scoring.panels.panel import MARKS_MIN
+from services.scoring.panels.reserves import group_of
 from services.scoring.progress import counting
 from services.scoring.records import SheetState, SheetStatus
 from services.scoring.rounds import Round

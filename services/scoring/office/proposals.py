@@ -1,4 +1,4 @@
-"""Acts that need two people: reopen a sheet, restore sheets from a snapshot, lift a conflict that facts told.
+"""Acts that need two people: reopen or restore sheets, lift a conflict that facts told, call a reserve.
 
 One administrator proposes with a reason, a different one confirms; the act and its confirmation are one transaction.
 Neither may have a tie to the candidate. Called by `office/api.py`.
@@ -6,6 +6,7 @@ Neither may have a tie to the candidate. Called by `office/api.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
@@ -17,7 +18,9 @@ from services.scoring.desk import Desk
 from services.scoring.office import store
 from services.scoring.office.store import Proposal
 from services.scoring.panels import store as panel_store
+from services.scoring.panels.reserves import replacements
 from services.scoring.reasons import Reason
+from services.scoring.records import SheetState
 from services.scoring.rounds import Round
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, transaction
@@ -30,6 +33,7 @@ class Kind(StrEnum):
     REOPEN_SHEET = "reopen_sheet"
     RESTORE_SNAPSHOT = "restore_snapshot"
     LIFT_CONFLICT = "lift_conflict"
+    CALL_RESERVE = "call_reserve"
 
 
 async def propose(
@@ -74,6 +78,19 @@ async def _require_possible(connection: Connection, round_: Round, act: Proposal
         case Kind.LIFT_CONFLICT:
             if not act.candidate or not round_.is_tied(act.expert, act.candidate):
                 raise Refusal(Reason.UNKNOWN_SHEET, "Facts tell no conflict of this expert with this candidate.")
+        case Kind.CALL_RESERVE:
+            await _reserves(connection, round_, act)
+
+
+async def _reserves(connection: Connection, round_: Round, act: Proposal) -> Mapping[str, str]:
+    """Who would take the expert's place, by candidate; raises Refusal where nobody can."""
+    statuses = await scoring_store.sheet_statuses(connection, round_.id)
+    own = (each for each in statuses if each.expert == act.expert and each.state is SheetState.SUBMITTED)
+    found = await replacements(connection, round_, act.expert, act.candidate, frozenset(each.candidate for each in own))
+    if not found:
+        detail = "No reserve without a conflict can take a place of this expert; check who has which seat."
+        raise Refusal(Reason.PANEL_UNFILLED, detail)
+    return found
 
 
 def _day(act: Proposal) -> date:
@@ -117,5 +134,9 @@ async def _carry_out(connection: Connection, round_: Round, act: Proposal) -> No
                 await sheets.restore(connection, round_, old, by)
         case Kind.LIFT_CONFLICT:
             await panel_store.put_lift(connection, round_.id, act.candidate, act.expert, act.proposal)
+        case Kind.CALL_RESERVE:
+            await panel_store.hold_panel(connection, round_.id)
+            seated = await _reserves(connection, round_, act)
+            await panel_store.put_seats(connection, round_.id, seated.items(), act.confirmed_at, act.expert)
         case _:
             assert_never(kind)

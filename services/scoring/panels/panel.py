@@ -29,10 +29,10 @@ from services.scoring.panels.drawing import (
     final_seed,
     pool_digest,
 )
+from services.scoring.panels.reserves import first_free, group_of
 from services.scoring.reasons import Reason
 from services.scoring.rounds import Round
 from services.shared.errors import Refusal
-from services.shared.messages import CandidateCard
 from services.shared.postgres import Connection, transaction
 from services.shared.staff import Staff
 
@@ -149,11 +149,6 @@ def _require_plan(round_: Round, plan: Plan) -> None:
             raise Refusal(Reason.BAD_PLAN, detail)
 
 
-def group_of(round_: Round, card: CandidateCard) -> str:
-    """The group whose panel scores a candidate, named as in ranking.csv."""
-    return ";".join(f"{key}={getattr(card, key)}" for key in round_.rules.groups.by) or "all"
-
-
 def _drawn(round_: Round, pool: Sequence[PoolExpert], plan: Plan, seed: str) -> tuple[list[Panel], Duties]:
     """Panels and who scores what; raises Refusal naming what the pool lacks."""
     cards = {need.group: [c for c in round_.standing if group_of(round_, c) == need.group] for need in plan.needs}
@@ -222,12 +217,10 @@ async def call_reserve(connection: Connection, desk: Desk, round_: Round, candid
     card = round_.card(candidate)
     if len(remaining) >= MARKS_MIN or card is None:
         return ""
-    drawn = next(each for each in await store.draws(connection, round_.id) if each.drawn_at)
-    reserves = next(panel.reserves for panel in drawn.panels if panel.group == group_of(round_, card))
-    free = [each for each in reserves if each not in seated and not round_.is_tied(each, candidate)]
-    if not free:
+    reserve = await first_free(connection, round_, card)
+    if not reserve:
         # The board shows candidates that are short of marks; no reserve is left to call.
         return ""
-    await store.put_seats(connection, round_.id, [(candidate, free[0])], desk.clock.now(), left)
+    await store.put_seats(connection, round_.id, [(candidate, reserve)], desk.clock.now(), left)
     metrics.scoring_office_acts_total.labels("reserve_called").inc()
-    return free[0]
+    return reserve
