@@ -38,7 +38,7 @@ READ_TIMEOUT_S = 10.0
 REST_PER_READ = 9
 RETRY_AFTER_S = 30
 # Compressing would hold events back, here and in any proxy on the way.
-_HEADERS = {"cache-control": "no-store, no-transform"}
+_HEADERS = {"Cache-Control": "no-store, no-transform"}
 
 live_streams = Gauge("live_streams", "Live streams open now, by who watches.", ["kind"])
 

@@ -88,6 +88,7 @@ async def _window(context: Context, frozen: FrozenRound) -> dict[str, Any]:
     return {
         "round": frozen.id,
         "title": frozen.title,
+        "timezone": str(frozen.zone),
         "rehearsal": frozen.message.rehearsal,
         "phase": frozen.phase(context.clock.now()),
         "opens": frozen.opens,

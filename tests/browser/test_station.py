@@ -58,12 +58,14 @@ async def test_a_person_votes_at_a_station_and_leaves_nothing_behind(page: Page,
     facts = site.client.get(f"/api/voting/v1/rounds/{ROUND}").body
     for candidate in valid_choices(facts, random.Random(7)):
         await page.check(f"#cards input[value='{candidate}']")
-    await expect(page.locator("#cast")).to_be_enabled()
+    await page.click("#check")
+    await expect(page.locator("#chosen li")).to_have_count(await page.locator("#cards input:checked").count())
     await page.click("#cast")
     await page.wait_for_selector("#step-receipt:not([hidden])")
     receipt = (await page.inner_text("#receipt")).replace("-", "")
     assert site.client.get(f"/api/voting/v1/receipts/{receipt}").body["state"] == "recorded"
     assert await page.locator("#cards input:checked").count() == 0
+    assert await page.inner_text("#chosen") == ""
     await page.click("#step-after [data-wipe]")
     await _nothing_left(page)
     state = site.client.get(f"/api/voting/v1/rounds/{ROUND}/state", actor="admin1").body

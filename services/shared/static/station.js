@@ -4,12 +4,13 @@
 import { backoffMs, call, Lost, pause } from "./vote/api.js";
 import { solve, Solutions } from "./vote/challenge.js";
 import { NumberPad } from "./vote/pad.js";
-import { $, base, fieldError, hideNotice, names, reasons, round, show, tell, texts, waiting, worker } from "./vote/page.js";
+import { $, base, fieldError, hideNotice, local, names, reasons, round, tell, texts, waiting, worker } from "./vote/page.js";
 import { grouped } from "./vote/receipt.js";
-import { chosenCards, fill, problems } from "./vote/rule.js";
+import { chosenCards, fill, leftText, problems } from "./vote/rule.js";
 import { uuid } from "./vote/store.js";
 
 const IDLE_S = 60;
+const WARN_S = 20;
 const SEND_TRIES = 6;
 const { station } = $("vote-data").dataset;
 const solutions = new Solutions(round, worker);
@@ -32,8 +33,30 @@ function touched() {
 function tick() {
   if (!$("step-ready").hidden || busy) return;
   left -= 1;
-  $("left").textContent = $("step-after").hidden ? "" : fill(texts.left, { n: Math.max(left, 0) });
+  const n = Math.max(left, 0);
+  const receipt = !$("step-receipt").hidden;
+  $("left").textContent = receipt ? fill(texts.left, { n }) : "";
+  const warn = !receipt && left <= WARN_S;
+  if (warn && $("idle").hidden) $("idle").scrollIntoView({ block: "nearest" });
+  $("idle").hidden = !warn;
+  $("idle-left").textContent = fill(texts.left, { n });
   if (left <= 0) wipe();
+}
+
+// One section at a time; its heading takes the focus, so that a screen reader and the keyboard go on from there.
+const PLACES = { phone: 0, code: 0, over: 0, choose: 1, review: 2, sending: 2, receipt: 3 };
+
+function show(step) {
+  for (const section of document.querySelectorAll("main section[id^='step-']")) section.hidden = section.id !== `step-${step}`;
+  $("steps").hidden = step === "ready";
+  Array.from($("steps").children).forEach((item, place) => {
+    item.classList.toggle("is-done", place < PLACES[step] || step === "receipt");
+    if (place === PLACES[step] && step !== "receipt") item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  });
+  const heading = document.querySelector(`#step-${step} h1`);
+  if (heading !== null) heading.focus();
+  window.scrollTo(0, 0);
 }
 
 async function helperToken() {
@@ -66,14 +89,18 @@ function refused(problem) {
 
 // ---- signing in ----
 
+// Before anybody types: is the helper still signed in, and is the vote open?
 async function begin() {
+  await helperToken();
+  const state = await call("GET", `${base}/live`);
   const answer = await call("GET", base);
-  if (!answer.ok) {
-    refused(answer.body);
+  if (!answer.ok || state.body.state !== "open") {
+    refused(answer.ok ? { reason: "window_closed" } : answer.body);
     return;
   }
   facts = answer.body;
   show("phone");
+  $("consent").focus();
   solutions.begin();
 }
 
@@ -154,15 +181,39 @@ function choose(candidate) {
 
 function review() {
   const chosen = chosenCards(facts, person.choices);
-  const found = chosen.length ? problems(facts, chosen, texts, names) : [texts.empty];
-  $("choose-missing").textContent = found.join(" ");
-  $("cast").disabled = found.length > 0;
+  const found = chosen.length ? problems(facts, chosen, texts, names) : [];
+  $("choose-count").textContent = chosen.length ? fill(texts.chosen, { n: chosen.length }) : texts.none;
+  $("choose-missing").textContent = found.length ? found.join(" ") : chosen.length ? leftText(facts, chosen.length, texts) : "";
+  $("check").disabled = !chosen.length || found.length > 0;
 }
 
 function taken() {
   pad = pad || new NumberPad(facts, person, texts, choose);
   review();
   show("choose");
+}
+
+// What was chosen, to be read once more; nothing of it leaves the screen but by "submit".
+function check() {
+  const place = $("chosen");
+  place.textContent = "";
+  for (const card of chosenCards(facts, person.choices)) {
+    const item = document.createElement("li");
+    item.className = "card";
+    const number = document.createElement("strong");
+    number.className = "number";
+    number.textContent = `${card.number} `;
+    item.append(number, `${card.title} · ${card.unit}`);
+    place.appendChild(item);
+  }
+  show("review");
+}
+
+// People are told a number: typing it anywhere on the page of candidates opens the pad with it.
+function typed(event) {
+  if ($("step-choose").hidden || !$("pad").hidden || !/^\d$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+  pad.open();
+  pad.press(event.key);
 }
 
 // ---- the ballot ----
@@ -181,20 +232,24 @@ async function cast() {
     }
     if (answer && answer.status === 428) altcha = await solve(answer.body.challenge, worker);
     else if (answer && answer.status < 500) {
-      show("choose");
+      show("review");
       refused(answer.body);
       return;
     } else await pause(backoffMs(attempt, answer && answer.body.retry_after_s));
   }
-  show("choose");
+  show("review");
   tell("network");
 }
 
-function recorded({ receipt }) {
+function recorded({ receipt, recorded_at: at }) {
   Object.assign(person, { request: null, token: "", choices: [], ballot: null });
   for (const box of document.querySelectorAll("#cards input")) box.checked = false;
+  $("chosen").textContent = "";
+  $("pad-chosen").textContent = "";
+  hideNotice();
   show("receipt");
   $("receipt").textContent = grouped(receipt);
+  $("receipt-at").textContent = local(at);
   $("step-after").hidden = false;
 }
 
@@ -210,7 +265,13 @@ $("code-form").addEventListener("submit", (event) => {
 });
 $("taken").addEventListener("click", taken);
 $("cards").addEventListener("change", (event) => choose(event.target.value));
+$("check").addEventListener("click", check);
+$("change").addEventListener("click", () => show("choose"));
 $("cast").addEventListener("click", () => step($("cast"), cast));
+$("print").addEventListener("click", () => window.print());
+$("longer").addEventListener("click", () => { left = IDLE_S; });
+$("stay").addEventListener("click", touched);
+document.addEventListener("keydown", typed);
 for (const button of document.querySelectorAll("[data-wipe]")) button.addEventListener("click", wipe);
 for (const kind of ["pointerdown", "keydown", "input"]) document.addEventListener(kind, touched);
 // A page that the browser kept for its back button would show the person before.

@@ -79,15 +79,19 @@ async def show_station(
         return Redirect(f"/rounds/{quote(frozen.id)}/stations", status_code=HTTP_303_SEE_OTHER)
     translate = pages.translate(request)
     # Every person gets another of the published orders: the page is loaded anew for each.
-    return pages.render(
+    answer = pages.render(
         request,
         "station.html",
+        normal_type=(request.query_params.get("large") or request.cookies.get("large")) == "0",
         round=page_views.round_summary(frozen, context.clock.now(), translate),
         cards=[
             page_views.card_view(frozen, card, translate) for card in frozen.ordered_cards(secrets.randbelow(ORDERS))
         ],
         station=place,
     )
+    # Going back must not show the person before, nor what was typed.
+    answer.headers["cache-control"] = "no-store"
+    return answer
 
 
 station_pages_router = Router(

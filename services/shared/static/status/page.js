@@ -13,7 +13,7 @@ const away = new Set();
 const old = new Set();
 const sparks = {};
 const counted = new Intl.NumberFormat(root.dataset.lang, { maximumFractionDigits: 1 });
-const moment = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short" });
+const moment = (text, timeZone) => new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" }).format(Date.parse(text));
 const clock = new Intl.DateTimeFormat("sv-SE", { timeStyle: "medium" });
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
@@ -131,7 +131,7 @@ function showBallots(history) {
 function showWindows({ windows }) {
   table("windows", windows.map((each) => [
     each.rehearsal ? `${each.title}（${words.rehearsal}）` : each.title, badge(words.phases[each.phase]),
-    each.closes ? moment.format(Date.parse(each.closes)) : words.unknown, figure(number(each.turnout)),
+    each.closes ? moment(each.closes, each.timezone) : words.unknown, figure(number(each.turnout)),
   ]));
 }
 
