@@ -6,6 +6,7 @@ type sizes. What they find is told with the element it was found at.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ MEASURE = """
     if ((one + 0.05) / (two + 0.05) < 4.5) found.faint.push(node.textContent.trim().slice(0, 30));
   }
   for (const node of document.querySelectorAll("button, select, input, summary, nav a, .button, .site-tools a")) {
-    const box = (node.closest(".choice") || node).getBoundingClientRect();
+    const box = (node.closest(".choice, .pick, .answers__one") || node).getBoundingClientRect();
     if (shown(node) && box.height < 43.5) found.tiny.push(node.outerHTML.slice(0, 60));
   }
   return found;
@@ -62,7 +63,7 @@ MEASURE = """
 async def check_look(page: Page, *, axe: bool = True) -> None:
     """Fails with everything that is wrong with the page as it is shown now."""
     wrong = await found_wrong(page, axe=axe)
-    assert wrong == {}, f"{page.url}: {wrong}"
+    assert wrong == {}, f"{page.url}: {json.dumps(wrong, ensure_ascii=False, indent=1)}"
 
 
 async def check_pages(page: Page, *paths: str, looks: Sequence[str] = LOOKS) -> None:
@@ -74,7 +75,7 @@ async def check_pages(page: Page, *paths: str, looks: Sequence[str] = LOOKS) -> 
             await page.wait_for_load_state("networkidle")
             if found := await found_wrong(page, axe=look in LOOKS_WITH_AXE):
                 wrong[f"{path} {look}"] = found
-    assert wrong == {}
+    assert wrong == {}, json.dumps(wrong, ensure_ascii=False, indent=1)
 
 
 async def found_wrong(page: Page, *, axe: bool = True) -> dict[str, Any]:

@@ -5,3 +5,16 @@ for (const link of document.querySelectorAll("a[data-switch]")) {
   for (const [name, value] of target.searchParams) wanted.set(name, value);
   link.href = `${location.pathname}?${wanted}${location.hash}`;
 }
+
+// What is wider than the screen is scrolled by keyboard too: a table takes the focus under its caption's name.
+function reachTables() {
+  for (const wrap of document.querySelectorAll(".table-wrap, pre")) {
+    const caption = wrap.querySelector("caption");
+    if (wrap.scrollWidth <= wrap.clientWidth || wrap.hasAttribute("tabindex")) continue;
+    wrap.tabIndex = 0;
+    wrap.setAttribute("role", "group");
+    if (caption) wrap.setAttribute("aria-label", caption.textContent.trim());
+  }
+}
+reachTables();
+addEventListener("resize", reachTables);

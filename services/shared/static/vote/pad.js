@@ -1,10 +1,11 @@
 // "Vote for number 36": a number pad, because typing a number is quicker than scrolling.
 
-import { fill } from "./rule.js";
+import { chosenCards, fill, leftText } from "./rule.js";
 
 export class NumberPad {
   constructor(facts, store, texts, changed) {
     this.byNumber = new Map(facts.candidates.map((card) => [card.number, card]));
+    this.facts = facts;
     this.store = store;
     this.texts = texts;
     this.changed = changed;
@@ -100,6 +101,8 @@ export class NumberPad {
     const place = document.getElementById("pad-chosen");
     place.textContent = "";
     const chosen = new Set(this.store.choices);
+    const count = chosenCards(this.facts, this.store.choices).length;
+    document.getElementById("pad-left").textContent = leftText(this.facts, count, this.texts);
     for (const card of this.byNumber.values()) {
       if (!chosen.has(card.candidate)) continue;
       const item = document.createElement("li");

@@ -19,7 +19,7 @@ export const $ = (id) => document.getElementById(id);
 // One section at a time; its heading takes the focus, so that a screen reader reads on from there.
 export function show(step) {
   for (const section of document.querySelectorAll("main section[id^='step-']")) section.hidden = section.id !== `step-${step}`;
-  $("steps").hidden = false;
+  if ($("steps")) $("steps").hidden = false;
   const now = STEPS.indexOf({ sending: "code", paused: "phone" }[step] || step);
   for (const item of document.querySelectorAll("#steps li")) {
     const place = STEPS.indexOf(item.dataset.step);

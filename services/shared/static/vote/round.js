@@ -5,7 +5,7 @@
 import { backoffMs, call, pauseUntilOnline } from "./api.js";
 import { reloadAtOpening } from "./opening.js";
 import { NumberPad } from "./pad.js";
-import { chosenCards, fill, problems } from "./rule.js";
+import { chosenCards, fill, leftText, problems } from "./rule.js";
 import { deviceOrder, RoundStore } from "./store.js";
 
 const data = document.getElementById("round-data");
@@ -86,9 +86,9 @@ function showChoices(facts) {
   if (count === null) return;
   const chosen = chosenCards(facts, choices);
   const found = problems(facts, chosen, texts, names);
-  const left = facts.ballot.choices_max - chosen.length;
   count.textContent = chosen.length ? fill(texts.chosen, { n: chosen.length }) : texts.none;
-  text.textContent = found.length ? found.join(" ") : left > 0 ? fill(texts.can_add, { n: left }) : texts.ready;
+  document.getElementById("bar-left").textContent = leftText(facts, chosen.length, texts);
+  text.textContent = found.length ? found.join(" ") : texts.ready;
   review.setAttribute("aria-disabled", String(found.length > 0));
 }
 

@@ -10,6 +10,12 @@ export function groupTitle(facts, card, names) {
   return keys.map((key) => (key === "channel" ? card.channel_title || card.channel : names[card[key]] || card[key])).join(" · ");
 }
 
+// How many may still be chosen, whatever else is wrong.
+export function leftText(facts, chosen, texts) {
+  const left = facts.ballot.choices_max - chosen;
+  return left > 0 ? fill(texts.can_add, { n: left }) : texts.full;
+}
+
 // Sentences about what stands in the way; none when the ballot may be sent.
 export function problems(facts, chosen, texts, names) {
   const rule = facts.ballot;

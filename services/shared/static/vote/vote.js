@@ -20,7 +20,12 @@ function chosenItem(card) {
   plate.className = "plate";
   plate.textContent = card.number;
   const about = document.createElement("p");
-  about.textContent = `${card.title} · ${card.unit}`;
+  const heading = document.createElement("strong");
+  heading.textContent = card.title;
+  const unit = document.createElement("span");
+  unit.className = "card__meta";
+  unit.textContent = card.unit;
+  about.append(heading, document.createElement("br"), unit);
   const drop = document.createElement("button");
   drop.type = "button";
   drop.className = "button button--quiet";

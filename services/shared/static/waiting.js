@@ -1,0 +1,16 @@
+// On the proxy's own page while a service is away: looks whether it is back, each phone at its own time, and reloads.
+
+const LEAST_MS = 4000;
+const SPAN_MS = 8000;
+
+async function look() {
+  const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" }).catch(() => null);
+  if (answer && answer.status < 500) location.reload();
+  else later();
+}
+
+function later() {
+  setTimeout(look, LEAST_MS + Math.random() * SPAN_MS);
+}
+
+later();
