@@ -90,7 +90,7 @@ experts = "0.7"
 experts_transform = "t_score"
 experts_decimals = 2
 decimals = 2
-tie_break = ["experts", "criteria", "votes", "lots"]
+tie_break = ["experts", "criteria", "votes"]
 
 [selection]
 places = { major = 3, key = 10, general = 30 }
