@@ -21,6 +21,7 @@ from services.scoring import (
     pages,
     pages_draw,
     pages_meeting,
+    pages_own,
     pages_panels,
     pages_rankings,
     pages_results,
@@ -112,6 +113,7 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
         *pages_panels.ROUTES,
         *pages_draw.ROUTES,
         *pages_meeting.ROUTES,
+        *pages_own.ROUTES,
         *pages_rankings.ROUTES,
         *pages_results.ROUTES,
     ]

@@ -203,13 +203,7 @@ def change_context(change: Mapping[str, Any] | None, wanted: Filter) -> dict[str
 
 async def _document(request: AnyRequest, shown: Shown) -> Any:
     """The statistics as the reader may see them; None while they are being made, or where an old ranking has none."""
-    try:
-        document = await statistics.document_of(desk_of(request), shown.round.rules, shown.ranking, shown.sees_all)
-    except Refusal as refusal:
-        if refusal.reason is not Reason.STATISTICS_PENDING:
-            raise
-        return None
-    return None if "refused" in document else document
+    return await statistics.if_made(desk_of(request), shown.round.rules, shown.ranking, shown.sees_all)
 
 
 async def _exclusions(request: AnyRequest, shown: Shown) -> Sequence[Any]:

@@ -16,13 +16,13 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from services.scoring import names
+from services.scoring.exports import files
 from services.shared.ranking.bundle import Exclusion
 from services.shared.ranking.numbers import print_number
 
 Json = dict[str, Any]
 # So that a page of a large round stays below 300 kB.
 ROWS_MAX = 100
-NO_OUTCOME = "none"
 _TEXT_LENGTH_MAX = 100
 _NARROWING = ("group", "outcome", "text")
 _TEXTS = (*_NARROWING, "before", "after")
@@ -62,17 +62,19 @@ class Filter:
         told = {name: getattr(asked, name) for name in _TEXTS if getattr(asked, name)}
         return f"?{urlencode(told | ({'page': asked.page} if asked.page > 1 else {}))}"
 
-    def matches(self, row: Mapping[str, Any]) -> bool:
-        """Text is looked for in number, title and unit."""
-        told = f"{row['number']}\n{row['title']}\n{row['unit']}".casefold()
-        return (
-            self.group in ("", row["group"])
-            and self.outcome in ("", row["outcome"] or NO_OUTCOME)
-            and self.text.casefold() in told
-        )
+    @property
+    def rows(self) -> files.Filter:
+        """The same filter of rows as the exports have."""
+        return files.Filter(self.group, self.outcome, self.text)
+
+    @property
+    def export(self) -> str:
+        """The query that cuts an export like the list; empty for the whole."""
+        told = {name: getattr(self, name) for name in _NARROWING if getattr(self, name)}
+        return f"?{urlencode(told)}" if told else ""
 
     def matches_change(self, row: Mapping[str, Any]) -> bool:
-        """The same for a row of a comparison, which tells the title only."""
+        """Whether a row of a comparison is asked for; it tells group and title only."""
         return self.group in ("", row["group"]) and self.text.casefold() in row["title"].casefold()
 
 
@@ -104,7 +106,7 @@ def group_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def listing(rows: Sequence[Json], wanted: Filter) -> tuple[Page[Json], list[tuple[str, list[Json]]]]:
     """The page of the rows that match, and the same rows by group."""
     order = {group: position for position, group in enumerate(group_counts(rows))}
-    matching = sorted((row for row in rows if wanted.matches(row)), key=lambda row: order[row["group"]])
+    matching = sorted((row for row in rows if wanted.rows.admits(row)), key=lambda row: order[row["group"]])
     page = page_of(matching, wanted.page)
     return page, [(group, list(members)) for group, members in groupby(page.items, key=lambda row: row["group"])]
 

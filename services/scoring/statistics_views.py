@@ -177,3 +177,16 @@ def outlying(document: Mapping[str, Any], group: str) -> tuple[Sequence[Json], i
     found = of_group(document, "outlying", group)
     ordered = sorted(found, key=lambda each: (-Fraction(each["deviations"]), each["candidate"], each["criterion"]))
     return ordered[:_OUTLYING_MAX], len(found)
+
+
+def own_marks(marks: Sequence[Mapping[str, Any]]) -> list[Json]:
+    """A candidate's marks by part with both medians, each part on an axis of its own from 0 to its highest number."""
+    found = []
+    for each in marks:
+        values = [Fraction(mark) for mark in each["marks"]]
+        own, group = Fraction(each["median"]), Fraction(each["group_median"])
+        low, high = min(Fraction(0), *values), max(own, group, *values) or Fraction(1)
+        places = {"from": min(values), "to": max(values), "at": own, "reference": group}
+        placed = {name: place_between(value, low, high) for name, value in places.items()}
+        found.append({**each, **placed, "difference": signed(str(own - group))})
+    return found

@@ -31,6 +31,7 @@ from services.shared.ranking.result import COLUMNS
 # A page holds some thirty rows; laying out so many takes about ten seconds of one core.
 PDF_ROWS_MAX = 3_000
 _KEPT_BYTES_MAX = 32 * 1024 * 1024
+NO_OUTCOME = "none"
 
 
 class Kind(StrEnum):
@@ -51,15 +52,19 @@ MEDIA_TYPES = {
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """Rows of one group, of one outcome, with a text in title or unit; empty means all."""
+    """Rows of one group, of one outcome (`none` too), with a text in number, title or unit; empty means all."""
 
     group: str = ""
     outcome: str = ""
     text: str = ""
 
     def admits(self, row: Mapping[str, Any]) -> bool:
-        told = f"{row['title']}\n{row['unit']}"
-        return self.group in ("", row["group"]) and self.outcome in ("", row["outcome"]) and self.text in told
+        told = f"{row['number']}\n{row['title']}\n{row['unit']}".casefold()
+        return (
+            self.group in ("", row["group"])
+            and self.outcome in ("", row["outcome"] or NO_OUTCOME)
+            and self.text.casefold() in told
+        )
 
     @property
     def is_whole(self) -> bool:

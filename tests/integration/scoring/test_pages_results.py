@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
+import msgspec
 import pytest
 
 from services.shared.messages import REGISTRY_STAFF
@@ -45,7 +46,8 @@ async def page(office: Scoring, path: str, username: str = "", status: int = 200
 @pytest.fixture
 async def scored(office: Scoring) -> Scoring:
     """Six candidates in one round, scored by three experts, the tally in."""
-    await office.send(REGISTRY_STAFF, account("zhao", "expert"), account("una", "applicant"))
+    applicant = msgspec.structs.replace(account("una", "applicant"), unit="单位0")
+    await office.send(REGISTRY_STAFF, account("zhao", "expert"), applicant)
     await office.add_round(scored_rules(more=MORE), count=6, experts=list(EXPERTS))
     for k, expert in enumerate(EXPERTS):
         for number in range(1, 7):
@@ -184,3 +186,36 @@ async def test_filters_stand_in_the_address_and_a_large_ranking_comes_in_pages(s
     assert "项目3" in await page(scored, "/results/small?text=项目3")
     empty = await page(scored, "/results/small?text=nothing-like-it&page=abc")
     assert "没有符合条件的项目" in empty
+
+
+async def test_a_losing_unit_reads_its_own_sheet_and_nobody_elses(scored: Scoring) -> None:
+    """Its own applicants and the office; a foreign unit's sheet is answered like one that is not there."""
+    await propose(scored)
+    for path in ("/results/small/own", "/results/small/own/c4"):
+        await page(scored, path, "una", 404)
+        await page(scored, path, status=303)
+        await page(scored, path, "xu", 403)
+    confirmed = await scored.call("POST", "/rounds/small/rankings/1/confirmations", "bob")
+    assert confirmed.status_code == 201
+    await statistics_made(scored)
+    listed = await page(scored, "/results/small/own", "una")
+    assert re.findall(r"/own/(c\d)", listed) == ["c2", "c4", "c6"]
+    text = await page(scored, "/results/small/own/c6", "una")
+    assert "与入选线相差" in text
+    assert "chart-own" in text
+    await page(scored, "/results/small/own/c5", "una", 404)
+    await page(scored, "/results/small/own/c5", "ann")
+
+
+async def test_a_large_ranking_opens_page_by_page(office: Scoring) -> None:
+    """A page holds at most a hundred rows, however many candidates there are, and stays below 300 kB."""
+    rules = scored_rules(votes="1", experts="0", more="[selection]\nplaces = { major = 10, key = 10 }\n")
+    await office.add_round(rules, count=1_500)
+    await office.add_tally({f"c{k}": 20_000 - k for k in range(1, 1_501)})
+    await propose(office)
+    base = "/panels/small/rankings/1"
+    for path in ("", "?page=15", "?page=999999", "?group=level%3Dkey&page=7", "/exclusions", "/c1499"):
+        text = await page(office, f"{base}{path}", "eve")
+        assert len(text.encode()) < 300_000, path
+        assert text.count(f'href="{base}/c') <= 100, path
+    assert "项目1499<" in await page(office, f"{base}?group=level%3Dmajor&page=8", "eve")
