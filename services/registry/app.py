@@ -11,33 +11,42 @@ from litestar.types import ControllerRouterHandler
 from services.registry import metrics, status
 from services.registry.applications import api as applications_api
 from services.registry.applications import consent_api, counting, form_pages, import_api
+from services.registry.applications import office_pages as application_office_pages
 from services.registry.applications import pages as application_pages
 from services.registry.attachments import Files
 from services.registry.attachments import api as attachments_api
 from services.registry.attachments.scanning import Scanner
 from services.registry.attachments.vault import FolderVault
 from services.registry.calendar import api as calendar_api
+from services.registry.calendar import pages as calendar_pages
 from services.registry.calls import api as calls_api
-from services.registry.calls import preview_api, recommendation_api
+from services.registry.calls import pages as call_pages
+from services.registry.calls import preview_api, recommendation_api, recommendation_pages
 from services.registry.calls.recommending import pass_direct_once
 from services.registry.grants import api as grants_api
+from services.registry.grants import office_pages as project_office_pages
 from services.registry.grants import pages as grants_pages
 from services.registry.grants.watch import watch_once as watch_projects_once
+from services.registry.lists import admin_pages as list_admin_pages
 from services.registry.lists import api as lists_api
 from services.registry.lists import pages as list_pages
 from services.registry.lists import proposals
 from services.registry.lists.follower import apply_ranking
 from services.registry.log import api as log_api
+from services.registry.log import pages as log_pages
 from services.registry.log.chain import chain_once
 from services.registry.objections import api as objections_api
 from services.registry.objections import duties
+from services.registry.objections import office_pages as objection_office_pages
 from services.registry.objections import pages as objection_pages
 from services.registry.objections.intake import Intake
+from services.registry.office import pages as office_pages
 from services.registry.parts import PREFIX, Parts
 from services.registry.printing import Printer
 from services.registry.rehearsals import api as rehearsals_api
 from services.registry.reviews import api as reviews_api
 from services.registry.reviews import opening as reviews
+from services.registry.reviews import pages as review_pages
 from services.registry.rounds import api as rounds_api
 from services.registry.rounds import candidates_api, freezing, report_api
 from services.registry.rounds import pages as admin_pages
@@ -47,6 +56,7 @@ from services.registry.staff import pages as staff_pages
 from services.registry.staff import store as staff_store
 from services.registry.staff.sessions import Sessions
 from services.registry.units import api as units_api
+from services.registry.units import office_pages as unit_office_pages
 from services.registry.units import pages as unit_pages
 from services.registry.units.admission import Admission
 from services.shared.address import Addresses
@@ -96,8 +106,19 @@ ROUTES: list[ControllerRouterHandler] = [
     *unit_pages.ROUTES,
     *staff_pages.ROUTES,
     *admin_pages.ROUTES,
+    *call_pages.ROUTES,
+    *list_admin_pages.ROUTES,
+    *calendar_pages.ROUTES,
+    *log_pages.ROUTES,
     *list_pages.ROUTES,
     *objection_pages.ROUTES,
+    *office_pages.ROUTES,
+    *unit_office_pages.ROUTES,
+    *application_office_pages.ROUTES,
+    *recommendation_pages.ROUTES,
+    *review_pages.ROUTES,
+    *objection_office_pages.ROUTES,
+    *project_office_pages.ROUTES,
 ]
 
 
