@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from services.cli import round_preview
 from services.cli.client import (
     PLATFORM_ACCOUNT,
     Answer,
@@ -24,6 +25,11 @@ VOTING = "/api/voting/v1"
 SCORING = "/api/scoring/v1"
 KNOWN_WITHIN_S = 60.0
 SEALED_WITHIN_S = 120.0
+# Why a published ranking may be computed again, as the scoring service knows them.
+CAUSES = (
+    "objection_upheld", "ballots_excluded", "ballots_restored", "sheet_reopened", "candidate_withdrawn",
+    "software_corrected",
+)  # fmt: skip
 NAMES = (
     "rules.toml", "candidates.csv", "channels.toml", "criteria.toml", "experts.toml", "exemptions.toml", "reveal.toml",
 )  # fmt: skip
@@ -194,21 +200,44 @@ def _tally(client: Client, round_id: str) -> dict[str, Any] | None:
 @click.argument("round_id", metavar="ROUND")
 @click.argument("first", metavar="NAME")
 @click.argument("second", metavar="NAME")
-def publish(round_id: str, first: str, second: str) -> None:
+@click.option("--cause", type=click.Choice(CAUSES), help="Why a published ranking is computed again.")
+@click.option("--reason", default="", help="The same in a sentence; it is kept and published with the version.")
+def publish(round_id: str, first: str, second: str, cause: str | None, reason: str) -> None:
     """Publish the ranking: the first administrator proposes it, the second confirms; wait for the notice.
+
+    Once a version is published, another one needs --cause and --reason; look at `rounds preview` before.
 
     \b
     Example:
       pingxuan rounds publish kunming-2021 wang li
+      pingxuan rounds publish kunming-2021 wang li --cause sheet_reopened --reason 录入错误更正
     """
+    if (cause is None) != (not reason.strip()):
+        raise CommandFailed("a recomputation needs both --cause and --reason, a first publication neither")
     client = Client.find()
     _two_people(client, first, second)
     rankings = f"{SCORING}/rounds/{part(round_id)}/rankings"
-    version = int(expect(client.post(rankings, actor=first.lower()), 200, 201)["version"])
+    why = {} if cause is None else {"cause": cause, "reason": reason}
+    version = int(expect(client.post(rankings, why, actor=first.lower()), 200, 201)["version"])
     expect(client.post(f"{rankings}/{version}/confirmations", actor=second.lower()), 200, 201)
     noticed = wait_for(lambda: _noticed(client, round_id, version), f"the notice of {round_id}", KNOWN_WITHIN_S)
     wait_for(lambda: _shown(client, round_id), f"voting showing the counts of {round_id}", KNOWN_WITHIN_S)
     click.echo(f"{round_id} published: ranking {version}, list {noticed}")
+
+
+@rounds.command()
+@click.argument("round_id", metavar="ROUND")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of lines.")
+def preview(round_id: str, as_json: bool) -> None:
+    """Tell who would move by computing the ranking again now, by how much, because of what; nothing is stored.
+
+    \b
+    Example:
+      pingxuan rounds preview kunming-2021
+    """
+    answer = Client.find().get(f"{SCORING}/rounds/{part(round_id)}/preview", actor=PLATFORM_ACCOUNT)
+    change = expect(answer, 200)
+    click.echo(json.dumps(change, ensure_ascii=False, indent=2) if as_json else round_preview.told(change))
 
 
 def _shown(client: Client, round_id: str) -> bool | None:

@@ -69,6 +69,14 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN tallies AS t ON t.round = k.round AND t.version = k.tally_version
         WHERE k.tally_digest <> coalesce(t.digest, '')
     """,
+    "a ranking's statistics were made from what it rests on": """
+        SELECT s.round, s.version FROM ranking_statistics AS s JOIN rankings AS r USING (round, version)
+        WHERE s.inputs_digest <> r.inputs_digest
+        OR coalesce(convert_from(s.body, 'UTF8')::jsonb ->> 'rules_digest', r.rules_digest) <> r.rules_digest
+    """,
+    "a scan is the file that its digest names": """
+        SELECT code, digest FROM paper_scans WHERE encode(sha256(body), 'hex') <> digest
+    """,
     "every publication left exactly one message": """
         SELECT p.round, p.version FROM publications AS p WHERE 1 <> (
             SELECT count(*) FROM outbox AS o WHERE o.stream = 'scoring.rankings'

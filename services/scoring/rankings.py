@@ -147,7 +147,8 @@ async def _gather(desk: Desk, connection: Connection, round_id: str, now: dateti
     require_scored(found, await store.sheet_statuses(connection, round_id), now)
     tally = await store.newest_tally(connection, round_id)
     if tally is None and found.rules.combination.votes > 0:
-        raise Refusal(Reason.TALLY_MISSING, "Voting has not handed over its sealed tally; seal the votes first.")
+        detail = "Voting has sealed no tally yet: it does so when voting is closed and every hold is decided."
+        raise Refusal(Reason.TALLY_MISSING, detail)
     content = None if tally is None else open_tally(desk.keys.tallies, round_id, tally.sealed, tally.digest)
     standing = {card.candidate for card in found.standing}
     sheets = [

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.scoring import statistics_store as store
-from services.scoring.combination import AUDITORS_SCORES, pseudonym
+from services.scoring.combination import AUDITORS_SCORES, inputs_digest, pseudonym
 from services.scoring.desk import Desk
 from services.scoring.panels import store as panel_store
 from services.scoring.panels.conflicts import conflicts
@@ -53,7 +53,8 @@ async def attach_once(desk: Desk, draws: int = DRAWS) -> int:
     finally:
         # A thread cannot be cancelled: one that goes on would keep a stopping service waiting for it.
         stopped.set()
-    await store.put_statistics(desk.pool, round_id, version, body)
+    made_from = inputs_digest({name: data for name, data in files.items() if name != "ranking.csv"})
+    await store.put_statistics(desk.pool, round_id, version, made_from, body)
     return 1
 
 

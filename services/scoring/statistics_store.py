@@ -18,11 +18,12 @@ async def next_without_statistics(pool: Pool) -> tuple[str, int] | None:
     return None if row is None else (row["round"], row["version"])
 
 
-async def put_statistics(pool: Pool, round_id: str, version: int, body: bytes) -> None:
-    """Keep a ranking's statistics; what is there already stays."""
+async def put_statistics(pool: Pool, round_id: str, version: int, inputs_digest: str, body: bytes) -> None:
+    """Keep a ranking's statistics and what they were made from; what is there already stays."""
     await pool.execute(
-        "INSERT INTO ranking_statistics (round, version, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        round_id, version, body,
+        "INSERT INTO ranking_statistics (round, version, inputs_digest, body) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT DO NOTHING",
+        round_id, version, inputs_digest, body,
     )  # fmt: skip
 
 

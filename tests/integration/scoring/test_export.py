@@ -1,4 +1,7 @@
-"""`pingxuan export` against the running service: the published bundle, whole, checked, and never over another file."""
+"""`pingxuan export` and `rounds preview` against the running service.
+
+The published bundle is whole, checked, and never written over another file; a preview says who would move.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from services.shared.messages import REGISTRY_STAFF, StaffMessage
 from services.shared.ranking.bundle import rank_bundle, read_bundle
 from services.shared.ranking.ranking import ranking_csv
 from services.shared.web import Edge
-from tests.integration.scoring.conftest import Scoring, account, scored_rules
+from tests.integration.scoring.conftest import Scoring, account, agree, scored_rules
 from tests.support.waiting import wait_until
 
 
@@ -51,10 +54,10 @@ class Ended:
     told: str
 
 
-async def run(*arguments: str) -> Ended:
-    command = Path(sys.executable).with_name("pingxuan")
+async def run(*arguments: str, command: tuple[str, ...] = ("export",)) -> Ended:
+    program = Path(sys.executable).with_name("pingxuan")
     process = await asyncio.create_subprocess_exec(
-        command, "export", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        program, *command, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     return Ended(process.returncode or 0, output.decode())
@@ -85,12 +88,31 @@ async def test_the_bundle_is_written_and_ranks_to_the_published_bytes(
     assert (again.code, "exists already" in again.told) == (2, True)
 
 
-async def test_auditors_see_user_names_also_before_publication(served: Scoring, tmp_path: Path) -> None:
+async def add_platform(served: Scoring) -> None:
+    """The account that commands act for."""
     platform: StaffMessage = account(PLATFORM_ACCOUNT, "administrator")
     await served.send(
         REGISTRY_STAFF,
         StaffMessage(PLATFORM_ACCOUNT, PLATFORM_ACCOUNT, "", platform.roles, False, platform.not_before, 1),
     )
+
+
+async def test_a_preview_tells_who_would_move_and_why(served: Scoring) -> None:
+    await add_platform(served)
+    await publish(served)
+    body = {"expert": "xu", "reason": "录入错误"}
+    await agree(served, await served.call("POST", "/rounds/small/sheets/c1/reopenings", "ann", json=body))
+    refused = await run("small", command=("rounds", "preview"))
+    assert (refused.code, "xu on c1" in refused.told, refused.told.count("\n")) == (2, True, 1)
+    await served.score("xu", "c1", "10", "10")
+    result = await run("small", command=("rounds", "preview"))
+    head, *rows = result.told.splitlines()
+    assert (result.code, head) == (0, "small: version 1 → 2, because of the sheets; 0 move")
+    assert [row.split() for row in rows] == [["level=major", "1", "→", "1", "-52.50", "项目1", "(marks)"]]
+
+
+async def test_auditors_see_user_names_also_before_publication(served: Scoring, tmp_path: Path) -> None:
+    await add_platform(served)
     await served.call("POST", "/rounds/small/rankings", "ann")
     result = await run("small", "--auditor", "--out", str(tmp_path / "auditor"))
     assert result.code == 0, result.told
