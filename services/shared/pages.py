@@ -9,9 +9,9 @@ from __future__ import annotations
 import gettext
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ _YEAR_S = 365 * 24 * 3600
 AnyRequest = Request[Any, Any, Any]
 
 
-def _catalogue(folders: Sequence[Path]) -> gettext.NullTranslations:
+@cache
+def _catalogue(folders: tuple[Path, ...]) -> gettext.NullTranslations:
     """English texts of the given folders, compiled in memory; a missing text falls back to Chinese."""
     merged = gettext.NullTranslations()
     for folder in folders:
@@ -80,7 +81,7 @@ class Pages:
     def __init__(self, service: str, folder: Path, site: SiteSettings | None = None) -> None:
         self._service = service
         self._site = site or load(SiteSettings, service)
-        self._english = _catalogue([SHARED, folder])
+        self._english = _catalogue((SHARED, folder))
         self._chinese = gettext.NullTranslations()
         self._environment = Environment(
             loader=ChoiceLoader([FileSystemLoader(folder / "templates"), FileSystemLoader(SHARED / "templates")]),

@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import string
 import time
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -36,6 +37,12 @@ def weakness(password: str, username: str) -> str:
     return ""
 
 
+@cache
+def _nobodys_hash() -> str:
+    """Checked when there is no account, so that an unknown name takes as long as a wrong password."""
+    return PasswordHasher().hash(secrets.token_hex(16))
+
+
 class Passwords:
     """Hashes and checks; `parallel` at once, `waiting_max` in line, everybody else is told to come back."""
 
@@ -43,8 +50,7 @@ class Passwords:
         self._hasher = PasswordHasher()
         self._turns = asyncio.Semaphore(parallel)
         self._waiting, self._waiting_max = 0, waiting_max
-        # Checked when there is no account, so that an unknown name takes as long as a wrong password.
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._nobody = _nobodys_hash()
 
     async def hash(self, password: str) -> str:
         async with self._turns:
