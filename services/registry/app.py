@@ -51,6 +51,7 @@ from services.registry.rounds import api as rounds_api
 from services.registry.rounds import candidates_api, freezing, report_api
 from services.registry.rounds import pages as admin_pages
 from services.registry.settings import RegistrySettings
+from services.registry.staff import account_pages
 from services.registry.staff import api as staff_api
 from services.registry.staff import pages as staff_pages
 from services.registry.staff import store as staff_store
@@ -105,6 +106,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *form_pages.ROUTES,
     *unit_pages.ROUTES,
     *staff_pages.ROUTES,
+    *account_pages.ROUTES,
     *admin_pages.ROUTES,
     *call_pages.ROUTES,
     *list_admin_pages.ROUTES,

@@ -10,6 +10,7 @@ from litestar.enums import MediaType
 from litestar.params import URLEncodedBody
 
 from services.registry.parts import parts
+from services.registry.reasons import RegistryReason
 from services.registry.staff import cookies
 from services.registry.staff.devices import device_of
 from services.registry.staff.sessions import StaffToken
@@ -55,12 +56,30 @@ async def sign_in_with_form(request: AnyRequest, data: URLEncodedBody[SignInForm
             totp=data.totp, device=device_of(request.headers.get("user-agent", "")),
         )  # fmt: skip
     except Refusal as refusal:
+        if refusal.reason is RegistryReason.TOTP_MISSING and not refusal.extra.get("enrolled"):
+            return await _enrol(request, data, following)
         return _form(request, following, refusal=refusal, username=data.username[:200])
     session = cookies.session_cookie(opened.session, own.sessions.lifetime, own.settings.public_origin)
     path = following or cookies.home_of(opened.account.roles)
     if opened.token.recovery_codes:
         return _show_codes(request, path, opened.token, session)
     return _go_on(request, path, opened.token, session)
+
+
+async def _enrol(request: AnyRequest, data: SignInForm, following: str) -> Response[Any]:
+    """For who must have a second factor and has none: its secret, and the form once more, for a first code."""
+    own = parts(request)
+    try:
+        account = await own.sessions.authenticate(data.username, data.password, own.address(request))
+        enrolment = await own.sessions.second_factor.start(account)
+    except Refusal as refusal:
+        return _form(request, following, refusal=refusal, username=data.username[:200])
+    page = own.pages.render(
+        request, "totp_enrolment.html", status=RegistryReason.TOTP_MISSING.status, next=following,
+        username=account.username, enrolment=enrolment,
+    )  # fmt: skip
+    page.headers["cache-control"] = "no-store"
+    return page
 
 
 def _show_codes(request: AnyRequest, path: str, token: StaffToken, session: Cookie) -> Response[Any]:

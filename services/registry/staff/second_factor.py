@@ -20,6 +20,7 @@ from services.shared.clock import Clock
 from services.shared.errors import Refusal
 from services.shared.keys import derive, seal, unseal
 from services.shared.postgres import Pool
+from services.shared.qr import qr_svg
 from services.shared.staff import Role
 
 _FORGET_AFTER = timedelta(hours=1)
@@ -27,10 +28,14 @@ _NEEDED_BY = frozenset({Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AU
 
 
 class Enrolment(msgspec.Struct, frozen=True):
-    """What an authenticator program needs; told once, and nothing until a first code confirms it."""
+    """What an authenticator program needs; told once, and nothing until a first code confirms it.
+
+    `qr` is `uri` as an SVG document, so that no picture with a secret in its address is ever asked for.
+    """
 
     secret: str
     uri: str
+    qr: str
 
 
 class RecoveryCodes(msgspec.Struct, frozen=True):
@@ -62,7 +67,8 @@ class SecondFactor:
         sealed = seal(self._seal_key, secret.encode(), account.staff.encode())
         if not await totp_store.start(self._pool, account.staff, sealed, self._clock.now()):
             raise _state("A second factor was enrolled meanwhile.")
-        return Enrolment(secret, totp.uri(secret, account.username))
+        uri = totp.uri(secret, account.username)
+        return Enrolment(secret, uri, qr_svg(uri).decode())
 
     async def confirm(self, account: Account, code: str) -> list[str]:
         """Let the started factor count, given its first code; returns the recovery codes."""

@@ -11,7 +11,7 @@ from services.registry.reasons import RegistryReason
 from services.registry.staff import cookies, passwords, session_store, store, totp_store
 from services.registry.staff.accounts import Account
 from services.registry.staff.devices import device_of
-from services.registry.staff.second_factor import Enrolment
+from services.registry.staff.second_factor import Enrolment, RecoveryCodes
 from services.registry.staff.sessions import StaffToken, session_hash
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
@@ -26,6 +26,12 @@ class SignIn(msgspec.Struct, frozen=True):
     username: str
     password: str
     totp: str | None = None
+
+
+class FirstCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /staff/me/totp`."""
+
+    totp: str
 
 
 class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +150,15 @@ async def get_me(request: AnyRequest) -> Response[dict[str, Any]]:
     return Response(facts, headers=NO_STORE)
 
 
+@post(f"{PREFIX}/staff/me/totp", status_code=201)
+async def confirm_totp(request: AnyRequest, data: JSONBody[FirstCode]) -> Response[RecoveryCodes]:
+    """Let the second factor that was started count, given its first code; the recovery codes are told once."""
+    own = parts(request)
+    account = await _own_account(request, await own.door.require(request, *Role))
+    codes = await own.sessions.second_factor.confirm(account, data.totp.strip())
+    return Response(RecoveryCodes(codes), status_code=201, headers=NO_STORE)
+
+
 @post(f"{PREFIX}/staff/me/password", status_code=200)
 async def change_password(request: AnyRequest, data: JSONBody[NewPassword]) -> Response[StaffToken]:
     """Change one's own password, given the old one; every other session ends."""
@@ -164,5 +179,6 @@ async def _own_account(request: AnyRequest, staff: Staff) -> Account:
 
 
 ROUTES = [
-    sign_in, start_totp, renew, sign_out, list_sessions, end_other_sessions, end_session, get_me, change_password,
+    sign_in, start_totp, renew, sign_out, list_sessions, end_other_sessions, end_session, get_me, confirm_totp,
+    change_password,
 ]  # fmt: skip
