@@ -146,7 +146,7 @@ def _errors(request: AnyRequest, problems: list[Problem], step: str) -> list[dic
 def _said(request: AnyRequest, problems: list[Problem]) -> list[dict[str, Any]]:
     facts = problem_facts(problems, FIELD_TITLES, parts(request).pages.translate(request))
     return [
-        {**fact, "anchor": steps.anchor(problem), "step": steps.step_of(problem)}
+        {**fact, "anchor": steps.anchor(problem), "step": steps.step_of(problem), "row": steps.row_of(problem.field)}
         for fact, problem in zip(facts, problems, strict=True)
     ]
 

@@ -73,6 +73,12 @@ def anchor_of(field: str) -> str:
     return field.replace("[", "-").replace("]", "").replace(".", "-")
 
 
+def row_of(field: str) -> int | None:
+    """Which row of its table a field stands in, counted from 1; None outside tables and for whole rows."""
+    place, closed, key = field.partition("[")[2].partition("]")
+    return int(place) + 1 if closed and key else None
+
+
 def states(content: Mapping[str, Any], files: Collection[ApplicationFile], problems: list[Problem]) -> list[StepState]:
     """Every step with how much of it is missing."""
     missing = [step_of(each) for each in problems]

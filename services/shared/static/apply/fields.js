@@ -55,7 +55,7 @@ export function measure(field, words) {
   if (counter) {
     counter.textContent = text;
     counter.classList.toggle("is-over", left < 0);
-  } else say(field.id, left < 0 ? text : "");
+  } else if (left < 0) say(field.id, text);
   return left < 0;
 }
 
