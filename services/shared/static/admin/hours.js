@@ -5,6 +5,8 @@ const HOUR_MS = 3600000;
 const WIDTH = 600;
 const HEIGHT = 140;
 const BARS_MAX = 24 * 31;
+// So that the first hour of a vote is no wall.
+const BARS_MIN = 12;
 
 // Hours in which nobody voted are missing in the answer, and are bars of no height.
 function everyHour(hours) {
@@ -15,7 +17,7 @@ function everyHour(hours) {
 }
 
 function bars(all, most, title) {
-  const wide = WIDTH / all.length;
+  const wide = WIDTH / Math.max(all.length, BARS_MIN);
   const image = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "hours", role: "img", preserveAspectRatio: "none" });
   image.setAttribute("aria-label", title);
   all.forEach((each, place) => {
