@@ -3,11 +3,11 @@
 A page shows state and the forms that fit it; `desk.js` sends them. Links and passwords `accounts.js` shows once.
 """
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from litestar import Response, get
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.registry import paging
 from services.registry.parts import Parts, parts
@@ -71,14 +71,15 @@ async def accounts_page(
     request: AnyRequest,
     q: FromQuery[str] = "",
     role: FromQuery[str] = "",
-    state: FromQuery[str] = "",
+    account_state: Annotated[str, QueryParameter(name="state")] = "",
     after: FromQuery[str] = "",
 ) -> Response[Any]:
     """Accounts by name, role and state; everything that is asked for stands in the address."""
     staff = await _reader(request, *_READERS)
     if staff is None:
         return _away(request)
-    asked = AccountFilter(q.strip()[:100], role if role in list(Role) else "", state if state in _STATES else "")
+    known = account_state if account_state in _STATES else ""
+    asked = AccountFilter(q.strip()[:100], role if role in list(Role) else "", known)
     own = parts(request)
     found = await account_store.find(own.pool, asked, after[:64], paging.LIMIT_DEFAULT + 1)
     listed = paging.page(found, paging.LIMIT_DEFAULT, lambda each: each.staff)
