@@ -4,6 +4,7 @@ What voting and scoring know is fetched by `static/admin/round.js` from their ow
 in the page itself, so that it says something without script too. Acts are forms of the existing interfaces.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -63,7 +64,7 @@ async def home_page(request: AnyRequest) -> Response[Any]:
     waiting = await overview_store.waiting(own.pool)
     busy = [line.id for line in lines if line.kind == "round" and not line.removed and line.phase in ("open", "closed")]
     return own.pages.render(
-        request, "admin_home.html", staff=staff, wanted=wanted, phases=PHASES, **_cut(request, found),
+        request, "admin_home.html", staff=staff, wanted=wanted, phases=PHASES, **_cut(request, found, "lines"),
         mine=[each for each in waiting if each.by != staff.staff],
         others=[each for each in waiting if each.by == staff.staff],
         late=await overview.late(own.pool, now), where=waiting_place, late_place=late_place,
@@ -103,17 +104,13 @@ def _matches(line: Line, q: str, phase: str, rehearsals: str) -> bool:
     return (not phase or line.phase == phase) and (words in line.title.casefold() or words in line.id)
 
 
-def _cut(request: AnyRequest, found: list[Line]) -> dict[str, Any]:
-    """One page of a list by its number in the address."""
+def _cut(request: AnyRequest, found: Sequence[Any], name: str) -> dict[str, Any]:
+    """One page of a list, under `name`, by its number in the address."""
     text = asked(request, "page")
     pages = max(1, -(-len(found) // PAGE_SIZE))
     page = min(max(1, int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1), pages)
-    return {
-        "lines": found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
-        "count": len(found),
-        "page": page,
-        "pages": pages,
-    }
+    shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    return {name: shown, "count": len(found), "page": page, "pages": pages}
 
 
 def waiting_place(each: Waiting) -> str:
@@ -168,8 +165,8 @@ async def candidates_page(request: AnyRequest, round_id: FromPath[str]) -> Respo
     ]
     waiting = [each for each in await withdrawals.of_round(own.pool, round_id) if each.withdrawn_at is None]
     return own.pages.render(
-        request, "admin_candidates.html", staff=staff, round=round_, phase=round_.phase(now).value, cards=found,
-        wanted={"q": q, "level": level}, may_act=staff.has(Role.ADMINISTRATOR) and not round_.list_version,
+        request, "admin_candidates.html", staff=staff, round=round_, phase=round_.phase(now).value,
+        **_cut(request, found, "cards"), wanted={"q": q, "level": level}, may_act=staff.has(Role.ADMINISTRATOR) and not round_.list_version,
         waiting=waiting, titles={card.candidate: card for card in round_.candidates},
         people=await overview_store.names(own.pool, [each.proposed_by for each in waiting]),
         levels=LEVELS, categories=CATEGORIES, posters=_poster_parts(len(round_.candidates)),
