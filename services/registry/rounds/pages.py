@@ -166,7 +166,8 @@ async def candidates_page(request: AnyRequest, round_id: FromPath[str]) -> Respo
     waiting = [each for each in await withdrawals.of_round(own.pool, round_id) if each.withdrawn_at is None]
     return own.pages.render(
         request, "admin_candidates.html", staff=staff, round=round_, phase=round_.phase(now).value,
-        **_cut(request, found, "cards"), wanted={"q": q, "level": level}, may_act=staff.has(Role.ADMINISTRATOR) and not round_.list_version,
+        **_cut(request, found, "cards"), wanted={"q": q, "level": level},
+        may_act=staff.has(Role.ADMINISTRATOR) and not round_.list_version,
         waiting=waiting, titles={card.candidate: card for card in round_.candidates},
         people=await overview_store.names(own.pool, [each.proposed_by for each in waiting]),
         levels=LEVELS, categories=CATEGORIES, posters=_poster_parts(len(round_.candidates)),
