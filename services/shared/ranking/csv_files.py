@@ -8,16 +8,38 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, Final
+from itertools import repeat
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from services.shared.ranking.errors import InputError, shown
 
 LINE_BYTES_MAX: Final = 262_144
 IDENTIFIER_LENGTH_MAX: Final = 64
 TEXT_LENGTH_MAX: Final = 2_000
+BLOCK_BYTES: Final = 262_144
+# At most four bytes a character: such a line is within LINE_BYTES_MAX, and its fields within what the reader takes.
+_PLAIN_LINE_LENGTH_MAX: Final = LINE_BYTES_MAX // 4
 _BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+class Block(NamedTuple):
+    """Rows that stand one a line, the first on `line`: all their fields, one after the other, `width` a row."""
+
+    line: int
+    width: int
+    fields: list[str]
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line, fields) of each row."""
+        width = self.width
+        for number, start in enumerate(range(0, len(self.fields), width), self.line):
+            yield number, self.fields[start : start + width]
+
+    def columns(self) -> list[list[str]]:
+        """Return the fields of each column."""
+        return [self.fields[place :: self.width] for place in range(self.width)]
 
 
 def read_rows(stream: BinaryIO, file: str, *headers: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
@@ -26,20 +48,85 @@ def read_rows(stream: BinaryIO, file: str, *headers: Sequence[str]) -> Iterator[
     Rows have as many fields as the longest of `headers`: columns the file left out are "". Empty lines are
     skipped. Raises InputError for anything that is not such a CSV.
     """
-    reader = csv.reader(_text_lines(stream, file), strict=True)
     width_max = max(len(header) for header in headers)
-    width = _read_header(reader, file, headers)
-    missing = [""] * (width_max - width)
-    line = reader.line_num + 1
+    for block in read_blocks(stream, file, *headers):
+        missing = [""] * (width_max - block.width)
+        for line, row in block.rows():
+            yield line, row + missing if missing else row
+
+
+def read_blocks(stream: BinaryIO, file: str, *headers: Sequence[str]) -> Iterator[Block]:
+    """Yield the rows in blocks as wide as the file's own header, for files of millions.
+
+    Text without quotes and empty lines, which is what we write, is split in large pieces; from the first piece on that
+    is not so plain, a CSV reader goes on row by row and says what is wrong where.
+    """
+    head = stream.readline(LINE_BYTES_MAX + 1)
+    plain = head.removeprefix(_BOM).rstrip(b"\r\n")
+    header = next((known for known in headers if ",".join(known).encode() == plain), None)
+    if header is None:
+        reader = csv.reader(_text_lines(_Joined(head, stream), file, 0), strict=True)
+        yield from _csv_rows(reader, file, _read_header(reader, file, headers), 0)
+        return
+    width, line = len(header), 2
+    while piece := _whole_lines(stream):
+        fields = _plain_fields(piece, width)
+        if fields is None:
+            reader = csv.reader(_text_lines(_Joined(piece, stream), file, line - 1), strict=True)
+            yield from _csv_rows(reader, file, width, line - 1)
+            return
+        yield Block(line, width, fields)
+        line += len(fields) // width
+
+
+def _csv_rows(reader: Any, file: str, width: int, before: int) -> Iterator[Block]:
+    """Go on with a CSV reader; `before` are the lines that were read without it."""
+    line = before + reader.line_num + 1
     try:
         for row in reader:
             if len(row) == width:
-                yield line, row + missing if missing else row
+                yield Block(line, width, row)
             elif row:
                 raise InputError(file, line, f"has {len(row)} fields instead of {width}; quote fields with commas")
-            line = reader.line_num + 1
+            line = before + reader.line_num + 1
     except csv.Error as error:
         raise InputError(file, line, f"is not valid CSV ({error}); quote as RFC 4180 says") from None
+
+
+def _whole_lines(stream: BinaryIO) -> bytes:
+    """Read the next piece up to the end of a line, or to as much of an endless one as shows that it is too long."""
+    piece = stream.read(BLOCK_BYTES)
+    return piece if piece.endswith(b"\n") or not piece else piece + stream.readline(LINE_BYTES_MAX + 1)
+
+
+def _plain_fields(piece: bytes, width: int) -> list[str] | None:
+    """Split a piece into the fields of its rows; None where only a CSV reader knows what it means."""
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n")
+    if b'"' in piece or b"\r" in piece:
+        return None
+    try:
+        lines = piece.removesuffix(b"\n").decode().split("\n")
+    except UnicodeDecodeError:
+        return None
+    if not all(lines) or max(map(len, lines)) > _PLAIN_LINE_LENGTH_MAX:
+        return None
+    if set(map(str.count, lines, repeat(","))) != {width - 1}:
+        return None
+    return ",".join(lines).split(",")
+
+
+class _Joined:
+    """A piece that was read already, and the rest of its stream, line by line."""
+
+    def __init__(self, piece: bytes, stream: BinaryIO) -> None:
+        self._piece, self._stream = io.BytesIO(piece), stream
+
+    def readline(self, limit: int) -> bytes:
+        line = self._piece.readline(limit)
+        if line.endswith(b"\n") or len(line) == limit:
+            return line
+        return line + self._stream.readline(limit - len(line))
 
 
 def _read_header(reader: Iterator[list[str]], file: str, headers: Sequence[Sequence[str]]) -> int:
@@ -55,9 +142,9 @@ def _read_header(reader: Iterator[list[str]], file: str, headers: Sequence[Seque
     return len(header)
 
 
-def _text_lines(stream: BinaryIO, file: str) -> Iterator[str]:
+def _text_lines(stream: _Joined, file: str, before: int) -> Iterator[str]:
     """Decode line by line, so that an error knows its line and no line fills the memory."""
-    number = 0
+    number = before
     while raw := stream.readline(LINE_BYTES_MAX + 1):
         number += 1
         if len(raw) > LINE_BYTES_MAX:
@@ -105,11 +192,15 @@ def is_identifier(value: str) -> bool:
     )
 
 
+def has_controls(value: str) -> bool:
+    return _CONTROL.search(value) is not None
+
+
 def check_label(value: str, column: str, file: str, line: int, *, may_be_empty: bool = True) -> str:
     """Return a short text on one line (stratum, level, expert …), at most 64 characters."""
     if not value and not may_be_empty:
         raise InputError(file, line, f"{column} is empty; fill it in")
-    if len(value) > IDENTIFIER_LENGTH_MAX or _CONTROL.search(value):
+    if len(value) > IDENTIFIER_LENGTH_MAX or has_controls(value):
         raise InputError(file, line, f"{column} {shown(value)} must be at most 64 characters without controls")
     return value
 

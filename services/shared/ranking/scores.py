@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from services.shared.ranking.csv_files import check_label, read_rows, write_rows
+from services.shared.ranking.csv_files import Block, check_label, read_blocks, write_rows
 from services.shared.ranking.errors import InputError, shown
 from services.shared.ranking.numbers import parse_decimal, print_exactly
 
@@ -32,20 +32,53 @@ class ScoreRows(NamedTuple):
 
 def parse_score_rows(data: bytes, file: str = FILE) -> ScoreRows:
     """Read scores.csv as far as its form goes; `build_marks` checks it against rules and candidates."""
-    scores: list[Score] = []
-    lines = array("Q")
-    numbers: dict[str, Fraction] = {}
-    names: dict[str, str] = {}
-    for line, (expert, candidate, criterion, score) in read_rows(io.BytesIO(data), file, COLUMNS):
-        if expert not in names:
-            names[expert] = check_label(expert, "expert", file, line, may_be_empty=False)
-        if score not in numbers:
-            numbers[score] = _read_number(score, file, line)
-        # Millions of rows repeat a few texts: one object for each keeps the memory small.
-        shared = names[expert], names.setdefault(candidate, candidate), names.setdefault(criterion, criterion)
-        scores.append(Score(*shared, numbers[score]))
-        lines.append(line)
-    return ScoreRows(tuple(scores), lines)
+    found = _ScoreRows(file)
+    for block in read_blocks(io.BytesIO(data), file, COLUMNS):
+        if not found.add_block(block):
+            for line, row in block.rows():
+                found.add(line, *row)
+    return ScoreRows(tuple(found.scores), found.lines)
+
+
+class _ScoreRows:
+    """Marks as they are read; millions of rows repeat a few texts: one object for each keeps the memory small."""
+
+    def __init__(self, file: str) -> None:
+        self.scores: list[Score] = []
+        self.lines = array("Q")
+        self._file = file
+        self._experts: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._numbers: dict[str, Fraction] = {}
+
+    def add_block(self, block: Block) -> bool:
+        """Take many rows at once; False, and nothing taken, where an expert or a number is new to us."""
+        experts, candidates, criteria, numbers = block.columns()
+        if not (self._experts.keys() >= set(experts) and self._numbers.keys() >= set(numbers)):
+            return False
+        names = self._names.setdefault
+        self.scores.extend(
+            map(
+                Score,
+                map(self._experts.__getitem__, experts),
+                map(names, candidates, candidates),
+                map(names, criteria, criteria),
+                map(self._numbers.__getitem__, numbers),
+            )
+        )
+        self.lines.extend(range(block.line, block.line + len(experts)))
+        return True
+
+    def add(self, line: int, expert: str, candidate: str, criterion: str, score: str) -> None:
+        if expert not in self._experts:
+            self._experts[expert] = check_label(expert, "expert", self._file, line, may_be_empty=False)
+        if score not in self._numbers:
+            self._numbers[score] = _read_number(score, self._file, line)
+        names = self._names.setdefault
+        self.scores.append(
+            Score(self._experts[expert], names(candidate, candidate), names(criterion, criterion), self._numbers[score])
+        )
+        self.lines.append(line)
 
 
 def parse_scores(data: bytes, file: str = FILE) -> tuple[Score, ...]:

@@ -5,10 +5,22 @@ their order makes duplicates visible in constant memory, whatever their number.
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
+from operator import lt
 from typing import BinaryIO, Final
 
-from services.shared.ranking.csv_files import check_label, check_whole_number, read_rows, write_rows
+from services.shared.ranking.csv_files import (
+    IDENTIFIER_LENGTH_MAX,
+    Block,
+    check_label,
+    check_whole_number,
+    has_controls,
+    read_blocks,
+    read_rows,
+    write_rows,
+)
 from services.shared.ranking.errors import InputError, shown
 
 VoteCounts = Mapping[tuple[str, str], int]
@@ -19,6 +31,8 @@ BALLOTS_FILE: Final = "ballots.csv"
 BALLOTS_COLUMNS: Final = ("ballot", "state", "choices", "stratum")
 STRATA_MAX: Final = 10_000
 PROGRESS_ROWS: Final = 200_000
+# Voters pick alike: choices that were looked at once need no second look, as long as they are few enough to remember.
+_CHECKED_MAX: Final = 100_000
 
 
 def parse_votes(data: bytes, candidates: Collection[str], file: str = VOTES_FILE) -> dict[tuple[str, str], int]:
@@ -47,10 +61,13 @@ def parse_ballots(
     number of rows now and then.
     """
     tally = _BallotTally(candidates, file)
-    rows = read_rows(stream, file, BALLOTS_COLUMNS)
-    for number, (line, (ballot, state, choices, stratum)) in enumerate(rows, start=1):
-        tally.add(line, ballot, state, choices, stratum)
-        if progress is not None and number % PROGRESS_ROWS == 0:
+    number = 0
+    for block in read_blocks(stream, file, BALLOTS_COLUMNS):
+        if not tally.add_block(block):
+            for line, (ballot, state, choices, stratum) in block.rows():
+                tally.add(line, ballot, state, choices, stratum)
+        before, number = number, number + len(block.fields) // block.width
+        if progress is not None and number // PROGRESS_ROWS > before // PROGRESS_ROWS:
             progress(number)
     return {
         (candidate, stratum): count
@@ -65,7 +82,38 @@ class _BallotTally:
         self._known = frozenset(candidates)
         self._file = file
         self._previous = ""
+        self._checked: set[str] = set()
         self.by_stratum: dict[str, dict[str, int]] = {}
+
+    def add_block(self, block: Block) -> bool:
+        """Take many ballots at once, several times as fast; False, and nothing taken, where one needs a second look."""
+        ballots, states, choices, strata = block.columns()
+        ordered = self._previous < ballots[0] and all(map(lt, ballots, islice(ballots, 1, None)))
+        if not ordered or max(map(len, ballots)) > IDENTIFIER_LENGTH_MAX or has_controls("".join(ballots)):
+            return False
+        alike = Counter(zip(states, strata, choices, strict=True))
+        if not all(self._is_plain(state, stratum, picked) for state, stratum, picked in alike):
+            return False
+        for (state, stratum, picked), count in alike.items():
+            if state == "counted" and picked:
+                totals = self.by_stratum[stratum]
+                for pick in picked.split(" "):
+                    totals[pick] += count
+        self._previous = ballots[-1]
+        return True
+
+    def _is_plain(self, state: str, stratum: str, choices: str) -> bool:
+        """Whether ballots alike can be taken; a stratum that is new to us is looked at by `add`."""
+        if state != "excluded" and (state != "counted" or stratum not in self.by_stratum):
+            return False
+        if choices and choices not in self._checked:
+            picks = choices.split(" ")
+            if len(set(picks)) != len(picks) or not self._known.issuperset(picks):
+                return False
+            if len(self._checked) >= _CHECKED_MAX:
+                self._checked.clear()
+            self._checked.add(choices)
+        return True
 
     def add(self, line: int, ballot: str, state: str, choices: str, stratum: str) -> None:
         if ballot <= self._previous:

@@ -188,6 +188,7 @@ def test_strata_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_long_reading_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.shared.ranking.votes.PROGRESS_ROWS", 2)
+    monkeypatch.setattr("services.shared.ranking.csv_files.BLOCK_BYTES", 1)
     told: list[int] = []
     rows = "".join(f"{number},counted,A,\n" for number in range(5))
     parse_ballots(io.BytesIO((BALLOTS + rows).encode()), {"A"}, progress=told.append)
