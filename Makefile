@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.pingxuan-stamp
 PORT ?=
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup demo demo-reset up test lint format lock screenshots bench registry-bench duplicates browser clean
+.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench registry-bench duplicates browser clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -47,11 +48,17 @@ format: setup  ## Format the code and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: setup  ## Write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+lock:  ## Write the lock files anew from pyproject.toml (needs uv)
+	$(LOCK) --extra embedded --group dev pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml -o deploy/image/requirements.lock
+	echo hatchling | $(LOCK) - -o deploy/image/build.lock
 
 screenshots: setup browser  ## Every page, 360×740 and 1280×800, into screenshots/ (a platform must be running)
 	$(BIN)/pingxuan screenshots
+
+pages-check: setup browser  ## Lighthouse on a running platform (needs Node), then ten ballots over a line away for 20 s at each step
+	$(BIN)/python -m tests.lighthouse
+	FLAKY_OFFLINE_S=20 $(BIN)/python -m pytest -q tests/browser/test_flaky_line.py
 
 bench: setup  ## Ballots per second and CPU per ballot; writes loadtests/results/
 	$(BIN)/python -m loadtests.bench

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from services.cli.people import new_phone
 from tests.browser.citizen_steps import choices, pick, prove, receipt, to_code
 from tests.browser.conftest import PHONE, ROUND, Errors, Site
+from tests.browser.looks import check_look
 
 BALLOTS = f"**/api/voting/v1/rounds/{ROUND}/ballots"
 
@@ -26,6 +28,7 @@ async def test_from_the_first_page_to_the_receipt(page: Page, site: Site, phone:
 
     numbers = {card["candidate"]: card["number"] for card in _facts(site)["candidates"]}
     await page.click("#pad-open")
+    await check_look(page)
     for candidate in wanted[1:]:
         for digit in str(numbers[candidate]):
             await page.click(f"#pad [data-key='{digit}']")
@@ -34,13 +37,21 @@ async def test_from_the_first_page_to_the_receipt(page: Page, site: Site, phone:
     await expect(page.locator("#bar-count")).to_have_text(f"已选 {len(wanted)} 项")
 
     await to_code(page, phone)
+    await check_look(page)
     await prove(page, site, phone)
     letters = await receipt(page)
-    assert await page.eval_on_selector("#receipt-picture", "image => image.complete && image.naturalWidth") == 720
+    await check_look(page)
+    picture = page.locator("#receipt-picture")
+    await expect(picture).to_have_attribute("src", re.compile("^/receipts/pictures/"))
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 720
+    assert letters.lower() not in (await picture.get_attribute("src") or "").lower()
     assert await page.evaluate("localStorage.getItem('px.choices.kunming-2021')") is None
 
     await page.click("#receipt-link")
     await expect(page.locator("h1")).to_have_text("选票状态：已经记录")
+    for summary in await page.locator("main summary").all():
+        await summary.click()
+    await check_look(page)
     assert site.client.get(f"/api/voting/v1/receipts/{letters}").body["state"] == "recorded"
 
 
@@ -87,6 +98,7 @@ async def test_the_same_ballot_is_sent_again_by_itself(page: Page, site: Site, p
     await to_code(page, phone)
     await prove(page, site, phone)
     await expect(page.locator("#sending-text")).to_contain_text("自动再试")
+    await expect(page.locator("#sending-title")).to_have_text("网络断开了")
     letters = await receipt(page)
     assert len(sent) == 3
     assert len(set(sent)) == 1
@@ -127,6 +139,7 @@ async def test_a_second_ballot_of_the_same_phone_is_told(page: Page, site: Site,
     await to_code(page, phone)
     await prove(page, site, phone)
     await expect(page.locator("#notice-title")).to_have_text("您在这一轮已经投过票")
+    await check_look(page)
     await page.click("#notice-actions button")
     await page.wait_for_url(f"**/receipts/{first}")
 
@@ -144,6 +157,48 @@ async def test_a_wrong_code_says_how_many_tries_are_left(page: Page, site: Site,
     await receipt(page)
 
 
+async def test_a_code_in_hand_outlives_a_reload(page: Page, site: Site, phone: str) -> None:
+    """WeChat loads the page anew while people read their message: no second code is needed."""
+    await pick(page, choices(site))
+    await to_code(page, phone)
+    await page.reload()
+    await page.click("#review-done")
+    await page.check("#consent")
+    await page.check("#age")
+    await page.fill("#phone", phone)
+    await page.click("#have-code button")
+    await prove(page, site, phone)
+    await receipt(page)
+    assert len(site.client.post("/api/voting/v1/dev/outbox", {"phone": phone}, actor="").body["items"]) == 1
+
+
+async def test_a_pause_of_codes_has_its_own_page(page: Page, site: Site, phone: str, errors: Errors) -> None:
+    """The spend breaker: it says that nothing is lost and when to try again, and the button then does."""
+    errors.expected += ["503"]
+    asked: list[str] = []
+
+    async def paused(route: Route) -> None:
+        asked.append(route.request.method)
+        if len(asked) > 1:
+            await route.continue_()
+            return
+        problem = {"reason": "codes_paused", "status": 503, "retry_after_s": 1}
+        await route.fulfill(status=503, content_type="application/problem+json", body=json.dumps(problem))
+
+    await page.route(f"**/rounds/{ROUND}/codes", paused)
+    await pick(page, choices(site))
+    await page.click("#bar-review")
+    await page.click("#review-done")
+    await page.check("#consent")
+    await page.check("#age")
+    await page.fill("#phone", phone)
+    await page.click("#phone-send")
+    await expect(page.locator("#step-paused h1")).to_have_text("验证码暂停发送")
+    await check_look(page)
+    await page.click("#paused-again")
+    await page.wait_for_selector("#step-code:not([hidden])")
+
+
 async def test_the_bar_and_the_review_say_what_is_missing(page: Page, site: Site) -> None:
     """Too many of one level: the bar names the level, and the way to the review is closed until one is removed."""
     major = [card["candidate"] for card in _facts(site)["candidates"] if card["level"] == "major"][:4]
@@ -151,6 +206,7 @@ async def test_the_bar_and_the_review_say_what_is_missing(page: Page, site: Site
     for candidate in major:
         await page.click(f"[data-pick='{candidate}']")
     await expect(page.locator("#bar-text")).to_contain_text("“重大项目”最多选 3 项，请去掉 1 项")
+    await expect(page.locator("#bar-left")).to_have_text("还可以再选 5 项")
     await page.click("#bar-review", force=True)
     assert page.url.endswith(f"/rounds/{ROUND}")
     await page.goto(f"/rounds/{ROUND}/vote")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Page
 
@@ -23,6 +25,8 @@ PAGES = [
     "/sign-in/oidc",
     "/sign-in/wechat",
     "/receipts/00000000000000000000",
+    "/design",
+    "/no-such-page",
 ]
 
 
@@ -32,6 +36,46 @@ async def test_every_page_is_readable_and_touchable(page: Page, site: Site, erro
     errors.expected += ["404"]
     await pick(page, choices(site))
     await check_pages(page, *PAGES, looks=[look])
+
+
+# Text whose box does not grow with it; three lines of a summary are meant to end with an ellipsis.
+CUT_OFF = """
+() => [...document.querySelectorAll("body *")].filter((node) => {
+  if (!node.getClientRects().length || node.matches(".skip-link, .candidate__summary, svg *")) return false;
+  if (node.closest(".visually-hidden") || ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName)) return false;
+  const style = getComputedStyle(node);
+  const hides = style.overflowX !== "visible" && style.overflowX !== "auto";
+  const wide = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0 && style.display !== "inline";
+  const high = hides && node.scrollHeight > node.clientHeight + 1;
+  return high || (wide && style.overflowX !== "auto");
+}).map((node) => node.outerHTML.slice(0, 90))
+"""
+# WeChat on Android grows everything that is measured in rem; on iOS it grows the text alone.
+LARGEST = {
+    "everything": "() => { document.documentElement.style.fontSize = '160%'; }",
+    "the text alone": """() => {
+      const size = (node) => parseFloat(getComputedStyle(node).fontSize);
+      const sizes = [...document.querySelectorAll("body *")].map((node) => [node, size(node)]);
+      for (const [node, size] of sizes) node.style.fontSize = `${size * 1.6}px`;
+    }""",
+}
+
+
+@pytest.mark.parametrize("grown", LARGEST)
+async def test_wechats_largest_type_cuts_nothing_off(page: Page, site: Site, errors: Errors, grown: str) -> None:
+    """Everything is there, nothing scrolls sideways, and no button hides a part of its word."""
+    errors.expected += ["404"]
+    await pick(page, choices(site))
+    wrong: dict[str, Any] = {}
+    for path in PAGES:
+        await page.goto(path)
+        await page.wait_for_load_state("networkidle")
+        await page.evaluate(LARGEST[grown])
+        sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        cut = await page.evaluate(CUT_OFF)
+        if cut or sideways > 0:
+            wrong[path] = [f"{sideways} px", *cut]
+    assert wrong == {}
 
 
 async def test_english_pages_hold_no_chinese_of_ours(page: Page, site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -95,6 +96,15 @@ def test_every_locked_dependency_has_a_hash() -> None:
     pinned = [entry for entry in entries if re.match(r"\n?[A-Za-z0-9][\w.\-\[\]]*==", entry)]
     assert len(pinned) > 20
     assert [entry.split("\n")[0] for entry in pinned if "--hash=sha256:" not in entry] == []
+
+
+def test_every_locked_npm_package_has_a_hash_and_no_address() -> None:
+    """Where a package comes from is the machine's business; what it is, is not."""
+    for path in tracked("*package-lock.json"):
+        packages = json.loads((PROJECT / path).read_text(encoding="utf-8"))["packages"]
+        assert len(packages) > 1
+        assert [name for name, entry in packages.items() if "resolved" in entry] == []
+        assert [name for name, entry in packages.items() if name and "integrity" not in entry] == []
 
 
 @pytest.mark.parametrize("word", sorted(CONTRACT_WORDS))
