@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
 from services.cli.client import Client
 from services.cli.people import Citizen, new_phone, no_cookies
@@ -41,6 +41,7 @@ ARGUMENTS = [
 ]
 # A person's patience with a slow machine, not what is expected of the pages.
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass

@@ -56,7 +56,7 @@ LARGEST = {
     "the text alone": """() => {
       const size = (node) => parseFloat(getComputedStyle(node).fontSize);
       const sizes = [...document.querySelectorAll("body *")].map((node) => [node, size(node)]);
-      for (const [node, size] of sizes) node.style.fontSize = `${size * 1.6}px`;
+      for (const [node, before] of sizes) node.style.fontSize = `${before * 1.6}px`;
     }""",
 }
 

@@ -1,7 +1,7 @@
 """`make pages-check`: Lighthouse on the citizens' pages of a running platform, as a phone on its slow 4G sees them.
 
-Not part of `make test`: it needs Node and takes minutes. Ends with 1 where a page misses a goal; writes what it measured
-into deploy/PAGES.md.
+Not part of `make test`: it needs Node and takes minutes. Ends with 1 where a page misses a goal, and writes what it
+measured into deploy/PAGES.md.
 """
 
 from __future__ import annotations

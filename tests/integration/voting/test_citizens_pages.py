@@ -83,10 +83,7 @@ async def test_a_phone_keeps_the_order_it_was_given(voting: Voting) -> None:
     assert order is not None
     again = await _page(voting, "/rounds/small", cookie=f"order={order[1]}")
     assert "order=" not in again.headers.get("set-cookie", "")
-    shown, cards = (
-        re.findall(r'data-candidate="(c\d+)"', again.text),
-        re.findall(r'data-candidate="(c\d+)"', first.text),
-    )
+    cards, shown = (re.findall(r'data-candidate="(c\d+)"', page.text) for page in (first, again))
     published = (await voting.http.get(f"/api/voting/v1/rounds/small?order={order[1]}")).json()["candidates"]
     assert shown == cards == [card["candidate"] for card in published]
     for nonsense in ("64", "-1", "x"):
@@ -94,7 +91,7 @@ async def test_a_phone_keeps_the_order_it_was_given(voting: Voting) -> None:
 
 
 async def test_every_page_of_a_round_shares_the_rounds_own_card(voting: Voting) -> None:
-    """A candidate's link shows the round in a chat too: nobody's picture travels, and the picture has a whole address."""
+    """A candidate's link shows the round in a chat too: nobody's picture travels, and its address is whole."""
     await voting.add_round(round_message(rules_text()))
     pages = [await _page(voting, f"/rounds/small{path}") for path in ("", "/candidates/c1", "/vote")]
     cards = [dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)">', page.text)) for page in pages]
