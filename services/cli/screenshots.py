@@ -1,4 +1,4 @@
-"""`pingxuan screenshots`: a picture of every page on a phone and on a desk, in Chinese and English.
+"""`pingxuan screenshots`: every page on a phone and on a desk, in Chinese and English, in normal and in large type.
 
 Works on a running platform through its public origin only. Staff pages need the demo's sign-ins; a vote is cast only
 when asked for with `--vote`, because it counts.
@@ -7,12 +7,15 @@ when asked for with `--vote`, because it counts.
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -23,6 +26,13 @@ if TYPE_CHECKING:  # a tool of development, imported late so that the command ex
 
 WIDTHS = {360: 740, 1280: 800}
 LANGUAGES = ("zh", "en")
+# The demo's people and where each begins to work.
+ACCOUNTS = {
+    "admin1": "/admin", "auditor1": "/admin", "expert1": "/expert", "helper1": "/stations", "officer1": "/office",
+    "reviewer1": "/office", "applicant1": "/apply", "operator1": "/status", "security1": "/accounts",
+}  # fmt: skip
+STAFF_PATHS = ("/admin", "/office", "/apply", "/expert", "/panels", "/status", "/account", "/stations", "/rounds/")
+LINKS = "main a[href^='/'], header nav a[href^='/']"
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -39,7 +49,7 @@ CHROMIUM_ARGUMENTS = (
 @click.option("--password", default="pingxuan-demo", show_default=True, help="Of the accounts admin1 and expert1.")
 @click.option("--vote", is_flag=True, help="Also vote as one citizen, for the receipt: a rehearsal or a demo only.")
 def screenshots(out: Path, password: str, vote: bool) -> None:
-    """Take a picture of every page of the running platform, 360×740 and 1280×800, zh and en.
+    """Take a picture of every page of the running platform, 360×740 and 1280×800, zh and en, normal and large type.
 
     \b
     Example:
@@ -52,8 +62,8 @@ def screenshots(out: Path, password: str, vote: bool) -> None:
     count = 0
     with _browser() as browser:
         for width in WIDTHS:
-            for language in LANGUAGES:
-                camera = Camera(browser, client, out, width, language)
+            for language, large in product(LANGUAGES, (False, True)):
+                camera = Camera(browser, client, out, width, language, large)
                 camera.citizens_pages()
                 camera.staff_pages(password)
                 if vote:
@@ -61,6 +71,12 @@ def screenshots(out: Path, password: str, vote: bool) -> None:
                 camera.close()
                 count += camera.taken
     click.echo(f"{count} pictures in {out}")
+
+
+def _download_error() -> type[Exception]:
+    from playwright.sync_api import Error
+
+    return Error
 
 
 @contextmanager
@@ -84,13 +100,14 @@ def _browser() -> Iterator[Browser]:
 
 @dataclass
 class Camera:
-    """One browser window of one size and language; pictures are named language-width-page.png."""
+    """One browser window of one size, language and type; pictures are named language-width[-large]-page.png."""
 
     browser: Browser
     client: Client
     out: Path
     width: int
     language: str
+    large: bool = False
     taken: int = 0
 
     def __post_init__(self) -> None:
@@ -99,9 +116,12 @@ class Camera:
             base_url=self.client.environment["PUBLIC_ORIGIN"],
         )
         self._page: Page = self._context.new_page()
-        self._page.goto(f"/?lang={self.language}")
+        self._choose_looks()
         answer = self.client.get("/api/registry/v1/rounds")
         self._rounds: list[dict[str, Any]] = answer.body.get("rounds", [])
+
+    def _choose_looks(self) -> None:
+        self._page.goto(f"/?lang={self.language}&large={int(self.large)}")
 
     def close(self) -> None:
         self._context.close()
@@ -111,9 +131,10 @@ class Camera:
         if path:
             self._page.goto(path)
         self._page.wait_for_timeout(400)
-        self._page.screenshot(path=self.out / f"{self.language}-{self.width}-{name}.png", full_page=True)
+        kind = f"{self.language}-{self.width}{'-large' if self.large else ''}"
+        self._page.screenshot(path=self.out / f"{kind}-{name}.png", full_page=True)
         self.taken += 1
-        progress(f"{self.language} {self.width} {name}")
+        progress(f"{kind} {name}")
 
     def citizens_pages(self) -> None:
         fixed = {"home": "/", "receipts": "/receipts", "results": "/results", "notices": "/notices"}
@@ -122,15 +143,13 @@ class Camera:
         fixed |= {"invitation": "/sign-in/invitation"}
         for name, path in fixed.items():
             self.take(name, path)
-        self.take("home-large", "/?large=1")
-        self._page.goto("/?large=0")
         for each in self._rounds:
             self._round(each["round"])
             if each.get("list_version"):
                 self._after_the_notice(each["round"])
 
     def _round(self, round_id: str) -> None:
-        pages = {"round": "/rounds/{}", "privacy": "/rounds/{}/privacy"}
+        pages = {"round": "/rounds/{}", "privacy": "/rounds/{}/privacy", "vote": "/rounds/{}/vote"}
         pages |= {"result": "/results/{}", "notice": "/notices/{}"}
         for name, path in pages.items():
             self.take(f"{name}-{round_id}", path.format(round_id))
@@ -149,29 +168,40 @@ class Camera:
         return next((each["round"] for each in self._rounds if each.get("phase") == "open"), None)
 
     def staff_pages(self, password: str) -> None:
-        """The expert's and the administrator's pages; left out where the demo's accounts are not there."""
-        for username, start in (("expert1", "/expert"), ("admin1", "/admin")):
+        """What each of the demo's accounts can reach from where it begins; accounts that are not there are left out."""
+        for username, start in ACCOUNTS.items():
             self._page.goto(f"/sign-in?next={start}")
             self._page.fill("#username", username)
             self._page.fill("#password", password)
             self._page.click("main button[type=submit]")
             self._page.wait_for_load_state()
-            if not self._page.url.endswith(start):
+            if urlsplit(self._page.url).path != start:
                 click.echo(f"{start} is left out: {username} cannot sign in with this password", err=True)
-                continue
-            self.take(start.strip("/"))
-            self._rounds_of_staff(start)
+            else:
+                self._walk(username, start)
             self._context.clear_cookies()
-            self._page.goto(f"/?lang={self.language}")
+            self._choose_looks()
 
-    def _rounds_of_staff(self, start: str) -> None:
-        if start == "/admin":
-            for each in self._rounds:
-                self.take(f"admin-{each['round']}", f"/admin/rounds/{each['round']}")
-                for page in ("holds", "stations", "reissues"):
-                    self.take(f"{page}-{each['round']}", f"/rounds/{each['round']}/staff/{page}")
-        elif (link := self._page.query_selector("a[href*='/candidates/']")) is not None:
-            self.take("sheet", link.get_attribute("href") or "")
+    def _walk(self, username: str, start: str) -> None:
+        """Every page that links lead to, one of each kind: a list's first entry stands for the others."""
+        waiting, known = [start], {self._kind(start)}
+        while waiting:
+            path = waiting.pop(0)
+            try:
+                self.take(f"{username}{self._kind(path).replace('/', '-')}", path)
+            except _download_error():
+                continue  # a file to download is no page
+            links = self._page.eval_on_selector_all(LINKS, "links => links.map(link => link.pathname)")
+            for link in links:
+                if link.startswith(STAFF_PATHS) and self._kind(link) not in known:
+                    known.add(self._kind(link))
+                    waiting.append(link)
+
+    def _kind(self, path: str) -> str:
+        """The path with what names one thing among many left out; rounds differ by their phase and stay."""
+        rounds = {each["round"] for each in self._rounds}
+        parts = [part if part in rounds or not re.search(r"\d", part) else "one" for part in path.split("/")]
+        return "/".join(parts)
 
     def vote(self) -> None:
         """From the number pad to the receipt, as one citizen of the open round."""
