@@ -29,9 +29,9 @@ async def show_screen(
 ) -> Response[str]:
     frozen, now = find(context, round_id), context.clock.now()
     summary = page_views.round_summary(frozen, now, pages.translate(request))
-    address = round_address(context, frozen)
+    host, _, path = round_address(context, frozen).split("://")[-1].partition("/")
     return pages.render(
-        request, "screen.html", round=summary, now_ms=int(now.timestamp() * 1000), address=address.split("://")[-1]
+        request, "screen.html", round=summary, now_ms=int(now.timestamp() * 1000), address=[host, f"/{path}"]
     )
 
 

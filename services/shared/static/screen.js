@@ -3,6 +3,7 @@
 import { live } from "./live.js";
 
 const BARS = 24;
+const BARS_LEAST = 8;
 const HOUR_MS = 3600000;
 const RELOAD_MS = 6 * HOUR_MS;
 const LONG = 9;
@@ -86,7 +87,7 @@ function bar(place, width, height, name) {
 function showHours() {
   const hours = state.hours.length ? recentHours() : [];
   const most = Math.max(0, ...hours.map((each) => each.voters));
-  const wide = 240 / BARS;
+  const wide = 240 / Math.max(hours.length, BARS_LEAST);
   const open = phaseNow() === "open";
   const bars = hours.map((each, place) => {
     const height = most ? Math.max(each.voters ? 1.5 : 0, (each.voters / most) * 57) : 0;
@@ -96,11 +97,9 @@ function showHours() {
   while (place.firstChild) place.removeChild(place.firstChild);
   for (const each of [bar(0, 240, 0.7, "ground"), ...bars]) place.appendChild(each);
   if (!hours.length) return;
-  const said = fill(texts.hours, { n: hours.length, most: counted.format(most) });
+  const said = fill(texts.hours, { from: hourOf.format(hours[0].at).slice(-5), most: counted.format(most) });
   $("hours").setAttribute("aria-label", said);
   $("hours-text").textContent = said;
-  $("hours-from").textContent = hourOf.format(hours[0].at).slice(-5);
-  $("hours-until").textContent = hourOf.format(hours[hours.length - 1].at).slice(-5);
 }
 
 // A television may not sleep, and after some hours the page begins anew while the server answers: nothing piles up.
