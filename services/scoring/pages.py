@@ -64,6 +64,7 @@ async def _turn(desk: Desk, round_: Round, expert: Staff) -> Json:
     return turn | {
         "is_present": here and expert.username in turn["present"],
         "is_chair": here and expert.username == turn["chair"],
+        "is_own": here and bool(turn["candidate"]) and round_.scores(expert.username, turn["candidate"]),
     }
 
 
@@ -90,6 +91,9 @@ async def _render_sheet(
     desk = desk_of(request)
     own = await store.sheets_of_expert(desk.pool, round_.id, expert.username)
     window = round_.window_state(desk.clock.now())
+    turn = await _turn(desk, round_, expert)
+    waits_turn = turn["is_present"] and turn["candidate"] != card.candidate
+    in_time = window.state == "open" or sheet.may_finish
     translate = pages_of(request).translate(request)
     return pages_of(request).render(
         request,
@@ -103,12 +107,13 @@ async def _render_sheet(
         shown=sheet_form.content_of(sheet) if written is None else sheet_form.content_written(written),
         criteria=[sheet_form.criterion_view(round_, each) for each in round_.criteria],
         window=window,
-        editable=sheet.state is SheetState.DRAFT and (window.state == "open" or sheet.may_finish),
+        in_time=in_time,
+        editable=sheet.state is SheetState.DRAFT and in_time and not waits_turn,
         problem=refusal and sheet_form.sentence(translate, refusal, round_),
         wrong=sheet_form.wrong_criteria(refusal),
         doubtful=[] if refusal is None else refusal.extra.get("extreme", []),
         letter=await panel.unsigned_letter(desk, round_, expert),
-        turn=await _turn(desk, round_, expert),
+        turn=turn,
         place=sheet_form.neighbours(round_, own, expert.username, card.candidate),
         labels=json.dumps({key: translate(text) for key, text in names.APPLICATION.items()}, ensure_ascii=False),
         just=request.query_params.get("done", ""),

@@ -37,6 +37,7 @@ async def show_meeting(request: AnyRequest, round_id: FromPath[str]) -> Response
     if not is_chair and not staff.has(Role.ADMINISTRATOR, Role.AUDITOR):
         raise Refusal(CommonReason.FORBIDDEN, "The meeting's page is for its chair and the office.")
     under_way = turn["state"] == "under_way"
+    rows = await _candidates(desk, found, turn) if under_way else []
     return pages_of(request).render(
         request,
         "meeting.html",
@@ -45,7 +46,9 @@ async def show_meeting(request: AnyRequest, round_id: FromPath[str]) -> Response
         turn=turn,
         under_way=under_way,
         conducts=under_way and (is_chair or staff.has(Role.ADMINISTRATOR)),
-        rows=await _candidates(desk, found, turn) if under_way else [],
+        rows=rows,
+        coming=[row for row in rows if row["scoring"] and row["state"] == "waits"],
+        scores_now=staff.username in turn["present"] and found.scores(staff.username, turn["candidate"]),
         present=await _present(desk, found, turn) if under_way else [],
         names=names,
         **await people_and_cards(desk, found, [*turn["present"], turn["chair"]] if turn["chair"] else []),
@@ -53,10 +56,10 @@ async def show_meeting(request: AnyRequest, round_id: FromPath[str]) -> Response
 
 
 async def _candidates(desk: Desk, round_: Round, turn: Json) -> list[Json]:
-    """Every candidate with its place in the meeting: now, marked by all present, or still to come."""
+    """Every candidate with its place in the meeting: now, marked by all present, still to come; those before the rest
+    that somebody present scores."""
     statuses = await store.sheet_statuses(desk.pool, round_.id)
     done = {(each.expert, each.candidate) for each in statuses if each.state is not SheetState.DRAFT}
-    opened = set(await reading_store.opened_candidates(desk.pool, round_.id, turn["meeting"]))
     rows = []
     for card in round_.standing:
         scoring = [each for each in turn["present"] if round_.scores(each, card.candidate)]
@@ -64,8 +67,7 @@ async def _candidates(desk: Desk, round_: Round, turn: Json) -> list[Json]:
         is_now = card.candidate == turn["candidate"]
         state = "now" if is_now else "done" if scoring and marked == len(scoring) else "waits"
         rows.append({"card": card, "scoring": len(scoring), "marked": marked, "state": state})
-        rows[-1]["was_opened"] = card.candidate in opened
-    return rows
+    return sorted(rows, key=lambda row: not row["scoring"])
 
 
 async def _present(desk: Desk, round_: Round, turn: Json) -> list[Json]:

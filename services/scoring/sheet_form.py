@@ -96,6 +96,7 @@ def neighbours(round_: Round, own: Mapping[str, Sheet], expert: str, here: str) 
     at = order.index(here)
     waiting = [name for name in [*order[at + 1 :], *order[:at]] if _is_open(own, name)]
     return {
+        "order": order,
         "previous": order[at - 1] if at else None,
         "following": order[at + 1] if at + 1 < len(order) else None,
         "next_open": waiting[0] if waiting else None,

@@ -1,19 +1,10 @@
-"""SQL behind the office's lists: steps of a meeting, paper sheets, conflicts that experts declared. Reads only."""
+"""SQL behind the office's lists: paper sheets, conflicts that experts declared. Reads only."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from services.scoring.office.store import Entry, Paper, Reader
-
-
-async def opened_candidates(reader: Reader, round_id: str, meeting: int) -> list[str]:
-    """Candidates that a meeting's chair opened, in that order."""
-    rows = await reader.fetch(
-        "SELECT candidate FROM meeting_steps WHERE round = $1 AND meeting = $2 AND act = 'opened' ORDER BY step",
-        round_id, meeting,
-    )  # fmt: skip
-    return [row["candidate"] for row in rows]
 
 
 async def papers(reader: Reader, round_id: str, after: str, limit: int, expert: str = "") -> list[Paper]:

@@ -87,7 +87,7 @@ const extreme = () => criteria.filter((each) => {
 export function doubts() {
   const doubtful = new Set(extreme().map((each) => each.id));
   const found = { ticked: [], open: [] };
-  for (const label of document.querySelectorAll("[data-doubt]")) {
+  for (const label of document.querySelectorAll("label[data-doubt]")) {
     const id = label.dataset.doubt;
     const box = label.querySelector("input");
     label.hidden = !doubtful.has(id);

@@ -5,6 +5,7 @@ import { form, page } from "./form.js";
 import { save } from "./saving.js";
 
 const known = page.turn;
+const own = JSON.parse(page.own);
 
 async function turned(turn) {
   const isPresent = turn.state === "under_way" && turn.present.includes(page.expert);
@@ -13,7 +14,7 @@ async function turned(turn) {
   if (form && "editable" in form.dataset) await save();
   // Two values wait for a choice: going on would choose in silence.
   if (!document.getElementById("conflict").hidden) return;
-  if (isPresent && turn.candidate && turn.candidate !== page.candidate) {
+  if (isPresent && own.includes(turn.candidate) && turn.candidate !== page.candidate) {
     location.assign(page.here + encodeURIComponent(turn.candidate));
   } else location.assign(location.pathname);
 }
