@@ -29,7 +29,7 @@ READERS = (Role.ADMINISTRATOR, Role.REVIEWER, Role.AUDITOR)
 PROPOSALS_MAX = 200
 PURPOSES = {Purpose.STAMPED_LIST: "盖章的名单（公开）", Purpose.MINUTES: "会议纪要", Purpose.EVIDENCE: "依据材料"}
 KIND_NAMES = {
-    ChangeKind.REMOVE: "退出名单", ChangeKind.CHANGE_LEVEL: "调整级别", ChangeKind.PROMOTE_RESERVE: "候补递补",
+    ChangeKind.REMOVE: "移出名单", ChangeKind.CHANGE_LEVEL: "改变级别", ChangeKind.PROMOTE_RESERVE: "候补递补",
     ChangeKind.REINSTATE: "恢复",
 }  # fmt: skip
 STATE_NAMES = {
