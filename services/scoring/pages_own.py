@@ -72,6 +72,7 @@ async def show_own_sheet(request: AnyRequest, round_id: FromPath[str], candidate
             raise
         told = {"row": None, "sheet": None}
     sheet = told["sheet"]
+    marks, lowest, highest = statistics_views.own_marks([] if sheet is None else sheet["marks"])
     return _page(
         request,
         "own_sheet.html",
@@ -80,7 +81,9 @@ async def show_own_sheet(request: AnyRequest, round_id: FromPath[str], candidate
         row=told["row"],
         sheet=sheet,
         version=version,
-        marks=[] if sheet is None else statistics_views.own_marks(sheet["marks"]),
+        marks=marks,
+        lowest=lowest,
+        highest=highest,
         criterion_titles=_titles(found),
     )
 

@@ -179,14 +179,20 @@ def outlying(document: Mapping[str, Any], group: str) -> tuple[Sequence[Json], i
     return ordered[:_OUTLYING_MAX], len(found)
 
 
-def own_marks(marks: Sequence[Mapping[str, Any]]) -> list[Json]:
-    """A candidate's marks by part with both medians, each part on an axis of its own from 0 to its highest number."""
+def plain(number: str) -> str:
+    """A number of the document without the zeros behind it."""
+    return print_number(Fraction(number), None, "half_up")
+
+
+def own_marks(marks: Sequence[Mapping[str, Any]]) -> tuple[list[Json], str, str]:
+    """A candidate's marks by part with both medians, and the ends of the axis that all parts share."""
+    numbers = [Fraction(number) for each in marks for number in (*each["marks"], each["group_median"])]
+    low, high = min(numbers, default=Fraction(0)), max(numbers, default=Fraction(0))
     found = []
     for each in marks:
         values = [Fraction(mark) for mark in each["marks"]]
         own, group = Fraction(each["median"]), Fraction(each["group_median"])
-        low, high = min(Fraction(0), *values), max(own, group, *values) or Fraction(1)
         places = {"from": min(values), "to": max(values), "at": own, "reference": group}
         placed = {name: place_between(value, low, high) for name, value in places.items()}
         found.append({**each, **placed, "difference": signed(str(own - group))})
-    return found
+    return found, plain(str(low)), plain(str(high))
