@@ -6,7 +6,7 @@ STAMP := $(VENV)/.pingxuan-stamp
 PORT ?=
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench registry-bench duplicates browser clean
+.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench registry-bench ranking-bench duplicates browser clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -65,6 +65,9 @@ bench: setup  ## Ballots per second and CPU per ballot; writes loadtests/results
 
 registry-bench: setup  ## The registry's commonest calls at 5,000 applications, with their queries
 	$(BIN)/python -m loadtests.registry_calls
+
+ranking-bench: setup  ## Time and memory of `pingxuan rank` up to 10,000 candidates and 10 million ballots (minutes)
+	$(BIN)/python -m loadtests.ranking_sizes
 
 duplicates: setup  ## A million duplicate attempts over four voting processes (minutes); writes loadtests/results/
 	$(BIN)/python -m loadtests.duplicates

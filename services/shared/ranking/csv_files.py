@@ -192,6 +192,11 @@ def is_identifier(value: str) -> bool:
     )
 
 
+def is_label(value: str) -> bool:
+    """Tell whether a text names something: 1 to 64 characters without controls."""
+    return 0 < len(value) <= IDENTIFIER_LENGTH_MAX and not has_controls(value)
+
+
 def has_controls(value: str) -> bool:
     return _CONTROL.search(value) is not None
 

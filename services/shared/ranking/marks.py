@@ -85,7 +85,7 @@ class _MarksBuilder:
         self.sheets: dict[str, dict[str, list[int]]] = {}
         self._criteria = criteria
         self._position = {criterion.id: position for position, criterion in enumerate(criteria)}
-        self._units: list[dict[tuple[int, int], int]] = [{} for _ in criteria]
+        self._units: list[dict[int, int]] = [{} for _ in criteria]
         self._first_row: dict[str, int] = {}
         self._lines = lines
         self._absent = self._marker()
@@ -103,15 +103,17 @@ class _MarksBuilder:
         sheet = self._sheet(row, score)
         if sheet[position] != self._absent:
             self.refuse(row, f"{_whose(score)} has a mark on {score.criterion} already; keep one row")
-        mark = (score.score.numerator, score.score.denominator)
-        units = self._units[position].get(mark)
+        # Equal texts gave one object, which the scores keep alive; hashing a fraction would take longer than all else.
+        units = self._units[position].get(id(score.score))
         if units is None:
             units = self._check_mark(row, score, position)
-            self._units[position][mark] = units
+            self._units[position][id(score.score)] = units
         sheet[position] = units
 
     def _sheet(self, row: int, score: Score) -> list[int]:
-        of_candidate = self.sheets.setdefault(score.candidate, {})
+        of_candidate = self.sheets.get(score.candidate)
+        if of_candidate is None:
+            of_candidate = self.sheets[score.candidate] = {}
         sheet = of_candidate.get(score.expert)
         if sheet is None:
             self._first_row.setdefault(score.expert, row)

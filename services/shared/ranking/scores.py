@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from services.shared.ranking.csv_files import Block, check_label, read_blocks, write_rows
+from services.shared.ranking.csv_files import Block, check_label, is_label, read_blocks, write_rows
 from services.shared.ranking.errors import InputError, shown
 from services.shared.ranking.numbers import parse_decimal, print_exactly
 
@@ -52,9 +52,9 @@ class _ScoreRows:
         self._numbers: dict[str, Fraction] = {}
 
     def add_block(self, block: Block) -> bool:
-        """Take many rows at once; False, and nothing taken, where an expert or a number is new to us."""
+        """Take many rows at once; False, and nothing taken, where one of them is wrong and must be found."""
         experts, candidates, criteria, numbers = block.columns()
-        if not (self._experts.keys() >= set(experts) and self._numbers.keys() >= set(numbers)):
+        if not (self._knows_experts(set(experts)) and self._knows_numbers(set(numbers))):
             return False
         names = self._names.setdefault
         self.scores.extend(
@@ -68,6 +68,16 @@ class _ScoreRows:
         )
         self.lines.extend(range(block.line, block.line + len(experts)))
         return True
+
+    def _knows_experts(self, experts: set[str]) -> bool:
+        fresh = experts - self._experts.keys()
+        self._experts |= {each: each for each in fresh if is_label(each)}
+        return all(map(is_label, fresh))
+
+    def _knows_numbers(self, texts: set[str]) -> bool:
+        fresh = {text: parse_decimal(text) for text in texts - self._numbers.keys()}
+        self._numbers |= {text: number for text, number in fresh.items() if number is not None}
+        return None not in fresh.values()
 
     def add(self, line: int, expert: str, candidate: str, criterion: str, score: str) -> None:
         if expert not in self._experts:
