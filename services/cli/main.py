@@ -16,6 +16,8 @@ _COMMANDS = {
     "export": ("services.cli.export", "export", "Write the bundle of a round."),
     "audit": ("services.cli.audit", "audit", "Check every service's invariants on the live databases."),
     "demo": ("services.cli.demo", "demo", "The platform with two rounds and people using it."),
+    "secrets": ("services.cli.deployment", "secrets", "Keys, passwords and environments of a deployment."),
+    "databases": ("services.cli.deployment", "databases", "Roles and databases on a PostgreSQL of your own."),
     "reference": ("services.cli.reference", "reference", "Tables of settings and metrics for the documents."),
     "screenshots": ("services.cli.screenshots", "screenshots", "Take a picture of every page."),
 }

@@ -161,7 +161,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def environment_text(environment: Mapping[str, str]) -> str:
     """Lines `NAME=value`, quoted where a shell or dotenv would otherwise read something else."""
-    lines = ["# Written by `pingxuan up` at every start: the running platform, secrets included."]
+    lines = ["# Written by `pingxuan`, which writes it anew: secrets included."]
     lines += [f"{name}={_quoted(value)}" for name, value in sorted(environment.items())]
     return "\n".join(lines) + "\n"
 
