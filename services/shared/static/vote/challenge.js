@@ -1,6 +1,6 @@
 // Solves the server's proof of work in the background while the person reads; nobody is asked to do a puzzle.
 
-import { call } from "./api.js";
+import { call, Lost } from "./api.js";
 
 const USABLE_MS = 8 * 60 * 1000;
 
@@ -12,7 +12,8 @@ export function solve(challenge, workerUrl) {
       worker.terminate();
       settle(value);
     };
-    worker.onerror = () => end(reject, new Error("worker"));
+    // It did not load: a line that is away, nearly always.
+    worker.onerror = () => end(reject, new Lost("worker"));
     worker.onmessage = (message) => {
       const { solution, error } = message.data;
       if (error) end(reject, new Error(error));

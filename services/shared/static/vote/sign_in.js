@@ -90,10 +90,11 @@ async function askCode(route) {
 }
 
 function cannotAsk(error) {
-  if (error.answer) tell(error.answer.body.reason, waiting(error.answer.body));
-  else if (error instanceof Lost) tell("network", "", [[texts.retry, () => askCode(lastRoute)]]);
+  const retry = [[texts.retry, () => askCode(lastRoute)]];
+  if (error.answer) tell(error.answer.body.reason, waiting(error.answer.body), retry);
+  else if (error instanceof Lost) tell("network", "", retry);
   else if (error.message === "no_crypto") tell("other", texts.no_crypto);
-  else tell("challenge_failed");
+  else tell("challenge_failed", "", retry);
 }
 
 function codeAsked(answer) {
