@@ -44,6 +44,7 @@ export class Saver {
     this.held.delete(name);
     this.changes.set(name, value);
     this.keeps = keep(this.application, name, { base: valueIn(this.content, name), value }) && this.keeps;
+    this.page.show("saving");
     this.later(WAIT_MS);
   }
 

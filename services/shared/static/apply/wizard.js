@@ -18,8 +18,8 @@ const status = document.getElementById("saved");
 const disputes = document.getElementById("disputes");
 
 function clock(at) {
-  const moment = at ? new Date(at) : new Date();
-  return `${String(moment.getHours()).padStart(2, "0")}:${String(moment.getMinutes()).padStart(2, "0")}`;
+  const form = { timeZone: given.timezone, hour: "2-digit", minute: "2-digit", hour12: false };
+  return (at ? new Date(at) : new Date()).toLocaleTimeString("zh-CN", form);
 }
 
 function made(tag, className, text) {
@@ -40,14 +40,17 @@ const page = {
   names,
 
   show(state, detail) {
-    if (!status) return;
+    if (!status) {
+      // What an earlier visit left is stored now: the page tells how things stand with it.
+      if (state === "saved") location.reload();
+      return;
+    }
     status.dataset.state = state;
     status.textContent = state === "refused" ? detail : words[state].replace("{time}", clock(detail));
   },
 
   adopt(name, value) {
     write(name, value);
-    if (!form && saver.changes.size === 0) location.reload();
   },
 
   dispute(name, theirs, mine, at) {
