@@ -80,8 +80,9 @@ class Desk:
         return replace(bare, seats=await panel_store.seats(reader, round_id), conflicts=tied)
 
     async def rounds(self) -> list[Round]:
-        """Every round, newest name first."""
-        return [await self.round(round_id) for round_id in await store.round_ids(self.pool)]
+        """Every round, newest name first; not the rehearsals that were taken out of view."""
+        found = [await self.round(round_id) for round_id in await store.round_ids(self.pool)]
+        return [each for each in found if each.message.removed_at is None]
 
 
 def desk_of(request: Request[Any, Any, Any]) -> Desk:
