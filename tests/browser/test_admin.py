@@ -137,6 +137,11 @@ async def test_a_rehearsal_is_opened_sealed_published_by_two_and_put_away(
     await twice(second, "form[data-call$='/removal'] button")
     await second.wait_for_url("**/admin")
     await expect(second.locator(f"a[href='/admin/rounds/{made}']")).to_have_count(0)
+    async def gone() -> bool:
+        await second.goto("/")
+        return await second.locator(f"main a[href*='{made}']").count() == 0
+
+    await wait_until(gone, 30, "the rehearsal left the citizens' first page")
     await second.goto("/admin?rehearsals=removed")
     await expect(second.locator(f"a[href='/admin/rounds/{made}']")).to_be_visible()
     await second.context.close()
