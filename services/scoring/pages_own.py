@@ -41,7 +41,7 @@ def _page(request: AnyRequest, template: str, round_: Round, staff: Staff, **con
     return answer
 
 
-@get("/results/{round_id:str}/own", include_in_schema=False)
+@get("/results/{round_id:str}/units", include_in_schema=False)
 async def show_own_sheets(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """The candidates whose sheet the reader may see."""
     desk = desk_of(request)
@@ -56,7 +56,7 @@ async def show_own_sheets(request: AnyRequest, round_id: FromPath[str]) -> Respo
     )
 
 
-@get("/results/{round_id:str}/own/{candidate:str}", include_in_schema=False)
+@get("/results/{round_id:str}/units/{candidate:str}", include_in_schema=False)
 async def show_own_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Response[Any]:
     """One candidate: votes, marks beside the medians, distance to the cut; `sheet` is None for a selected one."""
     desk = desk_of(request)

@@ -17,7 +17,9 @@ from services.shared.ranking.numbers import print_number
 Json = dict[str, Any]
 WHOLE = ""
 INTERVALS_MAX = 50
+# So that the page stays below 300 kB however many experts there are, each with a variant of its own.
 _MOVES_MAX = 20
+_MOVES_OF_ALL_MAX = 400
 _OUTLYING_MAX = 100
 _LABEL_WIDTH = 26
 
@@ -114,6 +116,7 @@ def variants(document: Mapping[str, Any], group: str) -> list[Json]:
     Those whose outcome changes come first. A leader that was doubled belongs to its own group only.
     """
     found = []
+    told_max = max(1, min(_MOVES_MAX, _MOVES_OF_ALL_MAX // max(1, len(document["sensitivity"]))))
     for each in document["sensitivity"]:
         moves = [move for move in each["moves"] if move["group"] == group]
         if each["kind"] == "leader_doubled" and not moves and not _is_of(document, group, each["value"]):
@@ -126,8 +129,8 @@ def variants(document: Mapping[str, Any], group: str) -> list[Json]:
                 "refused": each["refused"],
                 "moved": sum(move["place"] != move["place_then"] for move in moves),
                 "decided": sum(move["outcome"] != move["outcome_then"] for move in moves),
-                "moves": ordered[:_MOVES_MAX],
-                "left_out": max(0, len(moves) - _MOVES_MAX),
+                "moves": ordered[:told_max],
+                "left_out": max(0, len(moves) - told_max),
             }
         )
     most = max((each["moved"] for each in found), default=0) or 1

@@ -89,6 +89,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.do"],
         )
         self._environment.globals["static"] = static_url
         self._environment.globals["event_name"] = event_name

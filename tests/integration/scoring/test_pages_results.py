@@ -191,20 +191,20 @@ async def test_filters_stand_in_the_address_and_a_large_ranking_comes_in_pages(s
 async def test_a_losing_unit_reads_its_own_sheet_and_nobody_elses(scored: Scoring) -> None:
     """Its own applicants and the office; a foreign unit's sheet is answered like one that is not there."""
     await propose(scored)
-    for path in ("/results/small/own", "/results/small/own/c4"):
+    for path in ("/results/small/units", "/results/small/units/c4"):
         await page(scored, path, "una", 404)
         await page(scored, path, status=303)
         await page(scored, path, "xu", 403)
     confirmed = await scored.call("POST", "/rounds/small/rankings/1/confirmations", "bob")
     assert confirmed.status_code == 201
     await statistics_made(scored)
-    listed = await page(scored, "/results/small/own", "una")
-    assert re.findall(r"/own/(c\d)", listed) == ["c2", "c4", "c6"]
-    text = await page(scored, "/results/small/own/c6", "una")
+    listed = await page(scored, "/results/small/units", "una")
+    assert re.findall(r"/units/(c\d)", listed) == ["c2", "c4", "c6"]
+    text = await page(scored, "/results/small/units/c6", "una")
     assert "与入选线相差" in text
     assert "chart-own" in text
-    await page(scored, "/results/small/own/c5", "una", 404)
-    await page(scored, "/results/small/own/c5", "ann")
+    await page(scored, "/results/small/units/c5", "una", 404)
+    await page(scored, "/results/small/units/c5", "ann")
 
 
 async def test_a_large_ranking_opens_page_by_page(office: Scoring) -> None:
