@@ -105,8 +105,13 @@ async def renew_and_go_on(request: AnyRequest) -> Response[bytes]:
 # Proxies that hand /sign-in/* to the registry need no second rule for the form of the pages.
 @post(["/sign-out", "/sign-in/out"])
 async def sign_out_with_form(request: AnyRequest) -> Response[bytes]:
-    """End the session and show the form again."""
+    """End the session and show the form again.
+
+    Pages of every service send this form, whose token is their service's own: what stands against another site's form
+    is its origin, and the session's SameSite.
+    """
     own = parts(request)
+    cookies.require_same_origin(request, own.settings.public_origin)
     await own.sessions.end(request.cookies.get(cookies.SESSION_COOKIE, ""))
     return _redirect("/sign-in", cookies.gone_cookies(own.settings.public_origin))
 

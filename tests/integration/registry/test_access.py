@@ -221,10 +221,10 @@ WHO = {
     "GET /apply/unit": "L",
     "GET /sign-in": "everybody",
     "POST /sign-in": "form",
-    "POST /sign-in/out": "form",
+    "POST /sign-in/out": "everybody",
     "GET /sign-in/invitation": "everybody",
     "GET /sign-in/renew": "everybody",
-    "POST /sign-out": "form",
+    "POST /sign-out": "everybody",
 }
 
 

@@ -74,12 +74,13 @@ async def test_without_a_session_the_renewal_leads_to_the_form(registry: Registr
 
 @pytest.mark.parametrize("path", ["/sign-out", "/sign-in/out"])
 async def test_signing_out_by_the_page_ends_the_session(registry: Registry, path: str) -> None:
+    """Also from the page of another service, whose form has a token of its own; never from another site."""
     made = await registry.add_staff("wang", "administrator")
     await fill_in(registry, "wang", made["password"])
-    page = (await registry.http.get("/admin", headers=HTML)).text
-    token = re.search(r'name="_csrf_token" value="([^"]+)"', page)
-    assert token
-    out = await registry.http.post(path, data={"_csrf_token": token[1]}, headers=HTML)
+    evil = await registry.http.post(path, headers={**HTML, "origin": "https://evil.example"})
+    assert evil.status_code == 403
+    assert (await registry.http.get("/admin", headers=HTML)).status_code == 200
+    out = await registry.http.post(path, data={"_csrf_token": "of voting"}, headers=HTML)
     assert (out.status_code, out.headers["location"]) == (303, "/sign-in")
     away = await registry.http.get("/admin", headers=HTML)
     assert away.headers["location"].startswith("/sign-in/renew")
