@@ -72,8 +72,9 @@ ranking-bench: setup  ## Time and memory of `pingxuan rank` up to 10,000 candida
 duplicates: setup  ## A million duplicate attempts over four voting processes (minutes); writes loadtests/results/
 	$(BIN)/python -m loadtests.duplicates
 
-browser:  # Debian's Chromium and fonts for the browser tests
+browser:  # Debian's Chromium and fonts for the browser tests; nginx and promtool for those of the deployment files
 	@deploy/install-browser
+	@deploy/install-servers
 
 clean:  ## Remove what was built, not the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

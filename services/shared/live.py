@@ -37,8 +37,8 @@ READ_TIMEOUT_S = 10.0
 # A read that takes long is repeated more seldom: watching never costs more than a tenth of a connection.
 REST_PER_READ = 9
 RETRY_AFTER_S = 30
-# Compressing would hold events back, here and in any proxy on the way.
-_HEADERS = {"Cache-Control": "no-store, no-transform"}
+# Compressing or gathering would hold events back, here and in any proxy on the way (nginx reads the second header).
+_HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 live_streams = Gauge("live_streams", "Live streams open now, by who watches.", ["kind"])
 
