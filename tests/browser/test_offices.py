@@ -213,7 +213,7 @@ async def test_completion_refusal_and_an_appeal_answered_by_somebody_else(regist
     [(application, applicant)] = await in_review(registry, 1)
     path = f"/office/applications/{application}"
     one, two = await desk("rev1", path, PHONE), await desk("rev2", path)
-    await one.click("[data-show=review]")
+    await one.click("[data-show=sheet-pane]")
     await one.click("summary:has-text('要求补正')")
     await one.fill("#completion-text", "请补齐预算的测算依据")
     await press_twice(one, "#completion button[type=submit]")
@@ -228,7 +228,7 @@ async def test_completion_refusal_and_an_appeal_answered_by_somebody_else(regist
     told = await post(registry, f"/applications/{application}/appeal", applicant, text="票据已重新开具")
     assert told.status_code == 201, told.text
     await one.goto(path)
-    await one.click("[data-show=review]")
+    await one.click("[data-show=sheet-pane]")
     await expect(one.locator("main")).to_contain_text("复议由另一位同事答复")
     three = await desk("rev3", "/office?kind=appeal")
     await three.click(f"a[href='{path}']")

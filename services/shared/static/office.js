@@ -183,14 +183,16 @@ function addRow(rows) {
 
 // ---- application and review beside each other; on a narrow screen one at a time ----
 
-function wirePair(pair) {
-  const buttons = Array.from(pair.querySelectorAll("[data-show]"));
+function wirePanes(panes) {
+  const group = panes.previousElementSibling;
+  const buttons = Array.from(group.querySelectorAll("[data-show]"));
   const show = (name) => {
-    pair.dataset.shown = name;
+    panes.dataset.showing = name;
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.show === name));
   };
-  for (const button of buttons) button.addEventListener("click", () => { show(button.dataset.show); pair.scrollIntoView(); });
-  show(location.hash ? "review" : "form");
+  for (const button of buttons) button.addEventListener("click", () => { show(button.dataset.show); group.scrollIntoView(); });
+  group.hidden = false;
+  show(location.hash ? "sheet-pane" : "application-pane");
 }
 
 const each = (selector, wire) => document.querySelectorAll(selector).forEach(wire);
@@ -199,4 +201,5 @@ each("form[data-keep]", wireKeeping);
 each("form", wireConditions);
 each("form", wireAnswers);
 each("[data-letter]", wireLetter);
-each("[data-pair]", wirePair);
+each(".panes", wirePanes);
+each(".subnav [aria-current]", (link) => link.scrollIntoView({ block: "nearest", inline: "center" }));
