@@ -64,14 +64,12 @@ async def test_a_call_is_made_in_the_editor_announced_and_changed_by_two(
     await expect(page.locator("[name='ballot.choices_min']")).to_have_attribute("data-was", "2")
 
     await page.goto(f"/admin/calls/{call}/edit?view=text")
-    text = await page.input_value("#content")
+    text = await page.input_value("#file-text")
     assert "choices_min = 2" in text
-    await page.fill("#content", text.replace('per = "round"', 'per = "year"'))
+    await page.fill("#file-text", text.replace('per = "round"', 'per = "year"'))
     await page.locator("#problems button").click()
-    chosen = (
-        "() => { const a = document.getElementById('content'); return a.value.slice(a.selectionStart, a.selectionEnd) }"
-    )
-    assert await page.evaluate(chosen) == 'per = "year"'
+    chosen = "a => a.value.slice(a.selectionStart, a.selectionEnd)"
+    assert await page.locator("#file-text").evaluate(chosen) == 'per = "year"'
 
     await page.goto(f"/admin/calls/{call}")
     await check_look(page)
@@ -137,6 +135,7 @@ async def test_a_rehearsal_is_opened_sealed_published_by_two_and_put_away(
     await twice(second, "form[data-call$='/removal'] button")
     await second.wait_for_url("**/admin")
     await expect(second.locator(f"a[href='/admin/rounds/{made}']")).to_have_count(0)
+
     async def gone() -> bool:
         await second.goto("/")
         return await second.locator(f"main a[href*='{made}']").count() == 0
