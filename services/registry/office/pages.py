@@ -7,8 +7,9 @@ from litestar import Response, get
 from services.registry.calendar import store as calendar
 from services.registry.documents.listing import Listing
 from services.registry.office import entry, store
-from services.registry.office.tasks import Task, TaskKind, inbox
+from services.registry.office.tasks import PAGE_SIZE, Task, TaskKind, inbox
 from services.registry.parts import parts
+from services.registry.reviews.reviewing import DEPARTMENTS
 from services.shared.pages import AnyRequest
 
 KIND_NAMES = {
@@ -45,18 +46,25 @@ async def inbox_page(request: AnyRequest) -> Response[Any]:
     found = inbox(
         await store.tasks(own.pool, staff, now), await calendar.load(own.pool), now, entry.asked(request, "kind"),
         entry.asked(request, "late") == "1", int(page) if page.isdecimal() and len(page) < 6 else 1,
+        page_size=entry.EXPORT_MAX if entry.is_export(request) else PAGE_SIZE,
     )  # fmt: skip
     if entry.is_export(request):
         return await entry.export(request, _listing(found.tasks))
     return own.pages.render(
-        request, "office_inbox.html", staff=staff, inbox=found, names=KIND_NAMES, now=now,
+        request, "office_inbox.html", staff=staff, inbox=found, names=KIND_NAMES, departments=DEPARTMENTS, now=now,
         kind=entry.asked(request, "kind"), late=entry.asked(request, "late"),
         address=lambda **changes: entry.address(request, **changes),
     )  # fmt: skip
 
 
 def _listing(tasks: list[Task]) -> Listing:
-    rows = [(KIND_NAMES[each.kind], each.title, each.who, each.due_on, each.days_left, each.waiting) for each in tasks]
+    rows = [
+        (
+            KIND_NAMES[each.kind], each.title, DEPARTMENTS.get(each.who, each.who), each.due_on, each.days_left,
+            each.waiting,
+        )
+        for each in tasks
+    ]  # fmt: skip
     return Listing("待办事项", ("事项", "名称", "单位或渠道", "到期日", "剩余工作日", "件数"), list(rows))
 
 

@@ -60,8 +60,8 @@ _REVIEW_DECISION = f"""
 SELECT 'review_decision', {_REVIEW} {_REVIEWED} AND $6 AND k.filled = 2
   AND (k.opinions = 1 OR ($5 AND NOT k.mine))"""
 _JOINT_CHECK = """
-SELECT 'joint_check', r.call, j.department, c.title, '', '', min(j.asked_at), min(j.due_on), NULL, 0, NULL, NULL,
-  c.timezone, count(*)
+SELECT 'joint_check', r.call, j.department, c.title, j.department, '', min(j.asked_at), min(j.due_on), NULL, 0, NULL,
+  NULL, c.timezone, count(*)
 FROM joint_checks j JOIN reviews r USING (application) JOIN applications a USING (application)
 JOIN calls c ON c.call = r.call
 WHERE $6 AND j.result IS NULL AND c.state = 'announced' AND a.stage IN ('in_review', 'completion')

@@ -105,18 +105,19 @@ class Inbox(msgspec.Struct, frozen=True):
 
 
 def inbox(
-    rows: Iterable[Row], days: WorkingCalendar, now: datetime, kind: str = "", only_late: bool = False, page: int = 1
-) -> Inbox:
+    rows: Iterable[Row], days: WorkingCalendar, now: datetime, kind: str = "", only_late: bool = False, page: int = 1,
+    *, page_size: int = PAGE_SIZE,
+) -> Inbox:  # fmt: skip
     """The tasks in the order of their days, filtered, cut to one page."""
     dated = _Dates(days, now)
     everything = [dated.task(row) for row in rows]
     found = [each for each in everything if (not kind or each.kind == kind) and (not only_late or _is_late(each))]
     found.sort(key=lambda each: (each.due_on is None, each.due_on or date.max, each.since, each.path))
-    pages = max(1, -(-len(found) // PAGE_SIZE))
+    pages = max(1, -(-len(found) // page_size))
     page = min(max(1, page), pages)
     counts = Counter(each.kind for each in everything)
     return Inbox(
-        found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        found[(page - 1) * page_size : page * page_size],
         {each: counts[each] for each in TaskKind if counts[each]},
         sum(map(_is_late, everything)),
         len(found),

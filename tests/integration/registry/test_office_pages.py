@@ -142,6 +142,8 @@ async def test_thousands_of_reviews_take_four_queries(registry: Registry) -> Non
     ):  # fmt: skip
         assert await queries_of(registry, path, actor) <= 4, path
     assert '<strong class="number">5000</strong>' in await page(registry, "/office", "rev1")
+    whole = (await answer(registry, "/office?as=csv&page=7", "rev1")).text
+    assert whole.count("\r\n") == 5001
 
 
 async def test_lists_leave_as_files_whole_or_as_chosen(registry: Registry) -> None:
