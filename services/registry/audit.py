@@ -26,6 +26,9 @@ INVARIANTS: dict[str, str] = {
         SELECT r.round FROM rounds r LEFT JOIN round_states s USING (round) WHERE s.round IS NULL OR s.version < 1""",
     "rounds_were_frozen_before_voting_opened": """
         SELECT round, frozen_at, voting_opens_at FROM rounds WHERE voting_opens_at <= frozen_at""",
+    "only_rehearsals_are_out_of_view": """
+        SELECT r.round, s.removed_at FROM rounds r JOIN round_states s USING (round)
+        WHERE s.removed_at IS NOT NULL AND NOT r.rehearsal""",
     "numbers_are_dense": """
         SELECT round, count(*) AS candidates, max(number) AS last FROM candidates GROUP BY round
         HAVING count(*) <> max(number)""",

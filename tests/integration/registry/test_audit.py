@@ -34,6 +34,7 @@ _OBJECTION = (
 _CONFIRMED = "INSERT INTO list_confirmations VALUES ('small', 1, 1, '', '2020-10-20', NULL, '{at}');"
 # What a bug or an attacker with the owner's rights would leave behind, and the invariant that must speak.
 DAMAGE = {
+    "only_rehearsals_are_out_of_view": "UPDATE round_states SET removed_at = now()",
     "versions_are_what_their_hash_says": _SUBMITTED + _VERSION.format(number=1, content="x", days=0),
     "versions_of_applications_are_dense": _SUBMITTED + _VERSION.format(number=2, content="{}", days=0),
     "what_left_the_draft_was_handed_in": _SUBMITTED,
