@@ -14,6 +14,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from services.scoring import bundles, paging, rankings, statistics, store, views
 from services.scoring.desk import Desk, desk_of
 from services.scoring.exports.files import MEDIA_TYPES, Filter, Kind, Source, write
+from services.scoring.readers.keys import reads_all
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.results import public_body
@@ -29,11 +30,6 @@ class RecomputationBody(msgspec.Struct, forbid_unknown_fields=True):
 
     cause: rankings.Cause | None = None
     reason: str = ""
-
-
-async def _sees_all(desk: Desk, request: AnyRequest) -> bool:
-    staff = await desk.door.identify(request)
-    return staff is not None and staff.has(Role.ADMINISTRATOR, Role.AUDITOR)
 
 
 def _unknown() -> Refusal:
@@ -75,7 +71,7 @@ async def list_rankings(
     """In pages, the oldest first: `next` is the `after` of the following one, null on the last."""
     desk = desk_of(request)
     found = await desk.round(round_id)
-    sees_all = await _sees_all(desk, request)
+    sees_all = await reads_all(desk, request)
     known = await store.rankings(desk.pool, found.id)
     shown, state_of = rankings.visible(known, sees_all), rankings.states(known)
     if not shown and not sees_all:
@@ -102,7 +98,7 @@ async def show_ranking(
     if ending not in list(Kind) and dot:
         raise _unknown()
     found, ranking = await _visible_ranking(desk, request, round_id, version)
-    sees_all = await _sees_all(desk, request)
+    sees_all = await reads_all(desk, request)
     private, kind = sees_all or ranking.published_at is None, Kind(ending or Kind.JSON)
     wanted = Filter(group, outcome, text)
     if kind is Kind.JSON:
@@ -133,7 +129,7 @@ async def _export(desk: Desk, found: Round, ranking: Ranking, kind: Kind, wanted
 async def show_statistics(request: AnyRequest, round_id: FromPath[str], version: FromPath[int]) -> Response[bytes]:
     desk = desk_of(request)
     found, ranking = await _visible_ranking(desk, request, round_id, str(version))
-    document = await statistics.document_of(desk, found.rules, ranking, await _sees_all(desk, request))
+    document = await statistics.document_of(desk, found.rules, ranking, await reads_all(desk, request))
     return _file(msgspec.json.encode(document), "application/json", "", ranking.published_at is None)
 
 
@@ -141,7 +137,7 @@ async def _visible_ranking(desk: Desk, request: AnyRequest, round_id: str, versi
     found = await desk.round(round_id)
     plain = version.isascii() and version.isdigit() and len(version) <= 6
     ranking = await store.ranking(desk.pool, found.id, int(version)) if plain else None
-    if ranking is None or (ranking.published_at is None and not await _sees_all(desk, request)):
+    if ranking is None or (ranking.published_at is None and not await reads_all(desk, request)):
         raise _unknown()
     return found, ranking
 
@@ -158,6 +154,7 @@ async def show_bundle(
     found = await desk.round(round_id)
     if auditor:
         await desk.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR)
+    await reads_all(desk, request)
     known = rankings.visible(await store.rankings(desk.pool, found.id), sees_all=auditor)
     chosen = next((each for each in reversed(known) if version in (None, each.version)), None)
     if chosen is None:

@@ -12,6 +12,7 @@ from services.scoring import own_sheets, paging, rankings, store, views
 from services.scoring.changes import compare
 from services.scoring.desk import Desk, desk_of
 from services.scoring.exports.files import Filter
+from services.scoring.readers.keys import reads_all
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.results import public_body
@@ -31,11 +32,6 @@ async def _version(desk: Desk, found: Round, version: int, sees_all: bool) -> tu
     return ranking, dict(ranking.body) if sees_all else public_body(ranking.body, found.rules)
 
 
-async def _sees_all(desk: Desk, request: AnyRequest) -> bool:
-    staff = await desk.door.identify(request)
-    return staff is not None and staff.has(Role.ADMINISTRATOR, Role.AUDITOR)
-
-
 @get("/rounds/{round_id:str}/preview", summary="Who would move by computing again now; nothing is stored")
 async def show_preview(request: AnyRequest, round_id: FromPath[str]) -> Json:
     desk = desk_of(request)
@@ -53,7 +49,7 @@ async def show_comparison(
 ) -> Json:
     desk = desk_of(request)
     found = await desk.round(round_id)
-    sees_all = await _sees_all(desk, request)
+    sees_all = await reads_all(desk, request)
     old, old_body = await _version(desk, found, before, sees_all)
     new, new_body = await _version(desk, found, after, sees_all)
     changed = await asyncio.to_thread(compare, old, new, old_body, new_body)
@@ -75,7 +71,7 @@ async def show_rows(
     """`text` is looked for in title and unit; `after` counts rows of the filtered list."""
     desk = desk_of(request)
     found = await desk.round(round_id)
-    sees_all = await _sees_all(desk, request)
+    sees_all = await reads_all(desk, request)
     ranking, body = await _version(desk, found, version, sees_all)
     wanted = Filter(group, outcome, text)
     rows = [row for row in body["rows"] if wanted.admits(row)]

@@ -33,6 +33,7 @@ from services.scoring.office import api as office_api
 from services.scoring.office import papers_api, reading_api
 from services.scoring.office.snapshots import snapshot_once
 from services.scoring.panels import api as panels_api
+from services.scoring.readers import api as readers_api
 from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
 from services.scoring.status import get_status
@@ -103,6 +104,7 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
                 *papers_api.ROUTES,
                 *reading_api.ROUTES,
                 *api_versions.ROUTES,
+                *readers_api.ROUTES,
             ],
             response_headers=unkept,
         ),

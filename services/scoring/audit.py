@@ -74,6 +74,9 @@ INVARIANTS: dict[str, str] = {
         WHERE s.inputs_digest <> r.inputs_digest
         OR coalesce(convert_from(s.body, 'UTF8')::jsonb ->> 'rules_digest', r.rules_digest) <> r.rules_digest
     """,
+    "a withdrawn key was not used afterwards": """
+        SELECT number FROM reader_keys WHERE last_used_on > (withdrawn_at AT TIME ZONE 'UTC')::date
+    """,
     "a scan is the file that its digest names": """
         SELECT code, digest FROM paper_scans WHERE encode(sha256(body), 'hex') <> digest
     """,

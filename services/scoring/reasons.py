@@ -49,4 +49,5 @@ class Reason(ReasonWord):
     UNKNOWN_PAPER = "unknown_paper", 404, "There is no such paper sheet"
     SCAN_MISSING = "scan_missing", 422, "The scan is not named"
     BAD_SCAN = "bad_scan", 422, "The file is no scan that is kept"
+    UNKNOWN_KEY = "unknown_key", 404, "There is no such key"
     BAD_FILTER = "bad_filter", 422, "The list cannot be cut like this"

@@ -38,11 +38,12 @@ DAMAGE = {
     " 'objection_upheld', 'x');"
     " DELETE FROM publications",
     "a publication names two different people, one of them the proposer": "UPDATE publications SET proposed_by = 'eve'",
-    "a ranking rests on the round's frozen rules": "UPDATE ranking_files SET body = ''"
-    " WHERE name = 'rules.toml'",
+    "a ranking rests on the round's frozen rules": "UPDATE ranking_files SET body = '' WHERE name = 'rules.toml'",
     "a ranking's file is the one its digest names": "UPDATE ranking_files SET body = '' WHERE name = 'ranking.csv'",
     "a ranking names the tally it rests on": "UPDATE rankings SET tally_digest = repeat('0', 64)",
     "a ranking's statistics were made from what it rests on": "UPDATE ranking_statistics SET inputs_digest = 'x'",
+    "a withdrawn key was not used afterwards": "INSERT INTO reader_keys (name, hash, made_by, made_at, last_used_on,"
+    " withdrawn_by, withdrawn_at) VALUES ('x', 'x', 'sec', now(), current_date + 2, 'sec', now())",
     "a scan is the file that its digest names": "INSERT INTO paper_scans VALUES ('CODE', repeat('0', 64),"
     " 'application/pdf', 'x', 'ann', now())",
     "every publication left exactly one message": "DELETE FROM outbox",

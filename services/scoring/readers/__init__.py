@@ -1,0 +1,1 @@
+"""Who reads rankings: the office everything, everybody else what is published, an observer's program under its key."""
