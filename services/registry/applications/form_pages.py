@@ -34,7 +34,7 @@ from services.shared.staff import Staff
 from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_KINDS, SECTIONS
 
 PATH = "/apply/applications/{application:str}"
-_VOCABULARY = {
+_VOCABULARY: dict[str, Any] = {
     "levels": LEVELS, "categories": CATEGORIES, "lead_kinds": LEAD_KINDS, "partner_kinds": PARTNER_KINDS,
     "sections": SECTIONS, "purposes": PURPOSE_NAMES, "prefix": PREFIX,
 }  # fmt: skip
