@@ -93,6 +93,9 @@ async def test_filters_stand_in_the_address(registry: Registry) -> None:
         assert {each for each in (real, rehearsal) if each in text} == seen, query
     numbers = (await page(registry, "/admin/rounds/small/candidates?q=单位3")).text
     assert numbers.count("poster.pdf") == 1
+    listed = (await page(registry, "/admin/rounds/small/candidates?q=单位3&as=csv")).text.splitlines()
+    assert len(listed) == 2
+    assert "项目3,单位3" in listed[1]
     log = (await page(registry, f"/admin/log?round={made}&actor=admin1")).text
     assert "rehearsal.opened" in log
     assert "call.created" not in log
