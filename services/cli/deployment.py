@@ -20,7 +20,7 @@ from services.cli.client import CommandFailed
 from services.cli.embedded import databases as names_and_roles
 from services.cli.embedded import valkey
 from services.cli.embedded.home import Home, PlatformError, environment_text, write_private
-from services.cli.embedded.keys import SERVICES, Keys, ensure_keys
+from services.cli.embedded.keys import SERVICES, Keys, database_passwords, ensure_keys
 
 # Where containers find their folder, and the volume of the rounds' keys, which no backup of secrets may hold.
 MOUNT = "/run/pingxuan"
@@ -76,8 +76,8 @@ def databases(folder: Path) -> None:
     if not url:
         raise click.UsageError("ADMIN_DATABASE_URL must name a role that may create roles and databases")
     try:
-        keys = ensure_keys(Home.at(folder))
-        asyncio.run(names_and_roles.bootstrap_databases(url, keys.database_passwords))
+        passwords = database_passwords(folder / "keys")
+        asyncio.run(names_and_roles.bootstrap_databases(url, passwords))
     except (OSError, PlatformError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise CommandFailed(f"the databases cannot be prepared: {told}") from None

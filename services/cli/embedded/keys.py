@@ -51,9 +51,14 @@ def ensure_keys(home: Home) -> Keys:
         rounds=folder / "rounds",
         web=_web_paths(folder),
         postgres_admin_password=_password(folder / "postgres_admin.password"),
-        database_passwords=_passwords(folder, "database", DATABASE_ROLES),
+        database_passwords=database_passwords(folder),
         valkey_passwords=_passwords(folder, "valkey", VALKEY_USERS),
     )
+
+
+def database_passwords(folder: Path) -> dict[str, str]:
+    """The passwords of the database roles in a folder of keys; raises PlatformError as `ensure_keys`."""
+    return _passwords(folder, "database", DATABASE_ROLES)
 
 
 def _web_paths(folder: Path) -> dict[str, Path]:
