@@ -14,6 +14,8 @@ const names = JSON.parse(data.dataset.names);
 const store = new RoundStore(data.dataset.round);
 const path = `/rounds/${encodeURIComponent(data.dataset.round)}`;
 const count = document.getElementById("bar-count");
+const left = document.getElementById("bar-left");
+const atMost = left ? left.textContent : "";
 const text = document.getElementById("bar-text");
 const review = document.getElementById("bar-review");
 
@@ -87,7 +89,7 @@ function showChoices(facts) {
   const chosen = chosenCards(facts, choices);
   const found = problems(facts, chosen, texts, names);
   count.textContent = chosen.length ? fill(texts.chosen, { n: chosen.length }) : texts.none;
-  document.getElementById("bar-left").textContent = leftText(facts, chosen.length, texts);
+  left.textContent = chosen.length ? leftText(facts, chosen.length, texts) : atMost;
   text.textContent = found.length ? found.join(" ") : texts.ready;
   review.setAttribute("aria-disabled", String(found.length > 0));
 }
