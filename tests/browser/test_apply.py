@@ -239,7 +239,7 @@ async def test_a_partner_consents_by_the_link_shown_once(
     await theirs.goto(link)
     await expect(theirs.locator("#asked")).to_contain_text("云南大学")
     await theirs.fill("#name", "赵六")
-    await theirs.click("#answer button[value='1']")
+    await theirs.click("#agree")
     await expect(theirs.locator("#given")).to_be_visible()
     await elsewhere.close()
     await page.reload()

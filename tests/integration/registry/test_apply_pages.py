@@ -39,7 +39,7 @@ def links(text: str) -> list[str]:
 def chinese_of_ours(text: str) -> list[str]:
     """Chinese that an English page says itself; what people wrote stays as it is."""
     outside = re.sub(r'<article class="paper.*?</article>', "", text, flags=re.DOTALL)
-    ours = [said for _, said in OF_OURS.findall(outside) if not said.startswith(("楼院议事厅", "合作单位"))]
+    ours = [said for _, said in OF_OURS.findall(outside) if not said.startswith(("楼院议事厅", "合作单位", "第1社区"))]
     return [said for said in ours if re.search(r"[\u4e00-\u9fff]", said)]
 
 

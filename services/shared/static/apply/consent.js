@@ -44,10 +44,11 @@ async function show() {
   element("asked").hidden = false;
 }
 
-element("answer").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const buttons = [...event.target.querySelectorAll("button")];
-  const agree = Boolean(event.submitter && event.submitter.value);
+// Nobody consents by the Enter key, and old browsers do not say which button sent a form: each button is asked itself.
+async function send(agree) {
+  const form = element("answer");
+  if (!form.reportValidity()) return;
+  const buttons = [...form.querySelectorAll("button")];
   for (const each of buttons) each.disabled = true;
   try {
     const body = { agree, name: element("name").value, position: element("position").value };
@@ -58,6 +59,10 @@ element("answer").addEventListener("submit", async (event) => {
   } finally {
     for (const each of buttons) each.disabled = false;
   }
-});
+}
+
+element("agree").addEventListener("click", () => send(true));
+element("decline").addEventListener("click", () => send(false));
+element("answer").addEventListener("submit", (event) => event.preventDefault());
 
 show().catch(refuse);
