@@ -7,14 +7,14 @@ const STEPS_BIG = 10;
 const TOGETHER_MS = 1500;
 const history = [];
 const undoButton = document.getElementById("undo");
-let before = content();
-let last = { field: null, at: 0 };
+let before = null;
+let last = { way: "", at: 0 };
 
-// Digits typed into one field in one go are one change.
-function remember(field) {
-  const now = Date.now();
-  if (field !== last.field || now - last.at > TOGETHER_MS) history.push(before);
-  last = { field, at: now };
+// Digits typed into one field in one go are one change, and so are steps up and down.
+function remember(field, typed) {
+  const [now, way] = [Date.now(), `${field.name} ${typed}`];
+  if (way !== last.way || now - last.at > TOGETHER_MS) history.push(before);
+  last = { way, at: now };
   before = content();
   undoButton.disabled = false;
 }
@@ -22,7 +22,7 @@ function remember(field) {
 export function undo() {
   let earlier = history.pop();
   while (earlier && same(earlier, content())) earlier = history.pop();
-  last = { field: null, at: 0 };
+  last = { way: "", at: 0 };
   undoButton.disabled = history.length === 0;
   if (!earlier) return;
   apply(earlier);
@@ -82,7 +82,7 @@ function pressed(event) {
 export function startKeys() {
   form.addEventListener("input", (event) => {
     if (event.target.type === "checkbox") return;
-    remember(event.target);
+    remember(event.target, event.isTrusted);
     changed();
   });
   document.addEventListener("keydown", pressed);

@@ -3,7 +3,7 @@ import { refused, Refused } from "../desk.js";
 import { Application } from "./application.js";
 import { check, doubts, form, markOf, missing, page, showCheck, status, tell } from "./form.js";
 import { startKeys } from "./keys.js";
-import { recover, save, submit } from "./saving.js";
+import { save, startSaving, submit } from "./saving.js";
 import { followTurn } from "./turn.js";
 
 function switchPanes() {
@@ -61,7 +61,7 @@ async function start() {
   if (form && status && "editable" in form.dataset) {
     form.addEventListener("submit", submitted);
     startKeys();
-    if (await recover()) document.getElementById("restored").hidden = false;
+    if (await startSaving()) document.getElementById("restored").hidden = false;
     const first = missing()[0];
     if (first && !page.turn.is_chair && matchMedia("(hover: hover)").matches) markOf(first.id).focus({ preventScroll: true });
   }

@@ -40,6 +40,7 @@ export async function save() {
   if (stopped) return false;
   if (!isDirty()) {
     drop(...own);
+    tell("saved", clock());
     return true;
   }
   if (!check()) {
@@ -120,8 +121,10 @@ export async function submit(acknowledged) {
   drop(...own);
 }
 
-/** Bring back what an earlier visit could not store; resolves to true when there was something. */
-export async function recover() {
+/** Begin, with what an earlier visit could not store; resolves to true when there was something. */
+export async function startSaving() {
+  window.addEventListener("online", () => { if (isDirty()) save(); });
+  document.addEventListener("visibilitychange", () => { if (document.hidden && isDirty()) save(); });
   const entry = kept(...own);
   if (!entry || same(entry.mine, stored.content)) {
     drop(...own);
@@ -132,6 +135,3 @@ export async function recover() {
   else merged(entry.base);
   return true;
 }
-
-window.addEventListener("online", save);
-document.addEventListener("visibilitychange", () => { if (document.hidden) save(); });
