@@ -44,6 +44,8 @@ function showVoting(state) {
   say("sealed", state.sealed_at ? moment(state.sealed_at) : words.not_sealed);
   showHours(place("hours"), state.turnout_by_hour || [], words.hours, timezone);
   offer("seal", state.phase === "closed" && !state.sealed_at);
+  offer("close", state.phase === "open");
+  offer("remove", state.phase !== "open");
   if (decides) votingWaits(round).then(showHolds).catch(() => {});
 }
 
