@@ -210,5 +210,7 @@ async def sign_in(page: Page, username: str, following: str, landing: str = "") 
     await page.goto(f"/sign-in?next={following}")
     await page.fill("#username", username)
     await page.fill("#password", PASSWORD)
-    await page.click("main button[type=submit]")
+    # The form's own address ends with where they wanted to go: only a page after it is the one to wait for.
+    async with page.expect_navigation():
+        await page.click("main button[type=submit]")
     await page.wait_for_url(f"**{landing or following}")
