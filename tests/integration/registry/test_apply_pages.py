@@ -25,7 +25,8 @@ OF_OURS = re.compile(r"<(h1|h2|h3|label|button|legend|th|summary|caption)\b[^>]*
 
 
 async def page(registry: Registry, path: str, actor: str = "", status: int = 200) -> str:
-    """The page at `path` as `actor` sees it."""
+    """The page at `path` as `actor` sees it; the language of another page is forgotten."""
+    registry.http.cookies.clear()
     headers = {**HTML, **(registry.headers(actor) if actor else {})}
     answer = await registry.http.get(path, headers=headers)
     assert answer.status_code == status, f"{path}: {answer.text}"
@@ -150,7 +151,6 @@ async def test_results_of_review_and_the_appeal_are_told(registry: Registry) -> 
     assert f'data-call="POST /api/registry/v1/applications/{application}/appeal"' in refused
     assert "可以申请复议" in await page(registry, "/apply", applicant)
     assert chinese_of_ours(await page(registry, f"{here}?lang=en", applicant)) == []
-    registry.http.cookies.clear()
     await post(registry, f"/applications/{application}/appeal", applicant, text="数据来自年鉴")
     waiting = await page(registry, here, applicant)
     assert "等待复议决定" in waiting
