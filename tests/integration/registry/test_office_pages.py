@@ -152,7 +152,7 @@ async def test_lists_leave_as_files_whole_or_as_chosen(registry: Registry) -> No
     await registry.parts.pool.execute("UPDATE applications SET title = '=1+1' WHERE application = $1", found[0][0])
     told = await answer(registry, f"/office/reviews?as=xlsx&pick={found[0][0]}", "rev1")
     assert "attachment" in told.headers["content-disposition"]
-    rows = list(load_workbook(io.BytesIO(told.content)).active.iter_rows(values_only=True))
+    rows = list(load_workbook(io.BytesIO(told.content)).worksheets[0].iter_rows(values_only=True))
     assert [row[0] for row in rows] == ["项目名称", "=1+1"]
     plain = (await answer(registry, "/office/applications?as=csv", "rev1")).content
     assert plain.startswith(b"\xef\xbb\xbf")
