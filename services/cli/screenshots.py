@@ -158,7 +158,12 @@ class Camera:
         self.take(f"candidate-{round_id}", f"/rounds/{round_id}/candidates/{first}")
 
     def _after_the_notice(self, round_id: str) -> None:
-        """Objecting, and the projects of the list; the first project where one is open."""
+        """How the result was made, objecting, and the projects of the list; the first project where one is open."""
+        for name in ("statistics", "exclusions", "versions"):
+            self.take(f"result-{name}-{round_id}", f"/results/{round_id}/{name}")
+        self._page.goto(f"/results/{round_id}")
+        if (link := self._page.query_selector("td.wide a")) is not None:
+            self.take(f"result-candidate-{round_id}", link.get_attribute("href") or "")
         self.take(f"objection-{round_id}", f"/notices/{round_id}/objection")
         self.take(f"projects-{round_id}", f"/projects/{round_id}")
         if (link := self._page.query_selector(f"a[href^='/projects/{round_id}/']")) is not None:
