@@ -138,3 +138,11 @@ def test_own_marks_share_one_axis_with_the_group_s_median() -> None:
     assert (told["from"], told["to"], told["at"], told["reference"]) == ("0.00%", "50.00%", "25.00%", "100.00%")
     assert told["difference"] == "-15.00"
     assert views.own_marks([]) == ([], "0", "0")
+
+
+def test_many_experts_share_the_moves_that_a_page_tells() -> None:
+    """With sixty variants each names a few moves, and says how many more there are."""
+    move = {"candidate": "c1", "group": "a", "place": 1, "place_then": 2, "outcome": "", "outcome_then": ""}
+    variant = {"kind": "without_expert", "value": "e", "refused": "", "moves": [move] * 30}
+    found = views.variants({"sensitivity": [variant] * 60, "intervals": {"places": []}}, "a")
+    assert {(each["moved"], len(each["moves"]), each["left_out"]) for each in found} == {(30, 6, 24)}
