@@ -112,7 +112,7 @@ def inbox(
     dated = _Dates(days, now)
     everything = [dated.task(row) for row in rows]
     found = [each for each in everything if (not kind or each.kind == kind) and (not only_late or _is_late(each))]
-    found.sort(key=lambda each: (each.due_on is None, each.due_on or date.max, each.since, each.path))
+    found.sort(key=lambda each: (each.due_on or date.max, each.since, each.path))
     pages = max(1, -(-len(found) // page_size))
     page = min(max(1, page), pages)
     counts = Counter(each.kind for each in everything)

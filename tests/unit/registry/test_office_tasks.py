@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.registry.calendar.days import WorkingCalendar
-from services.registry.office.tasks import Row, TaskKind, inbox
+from services.registry.office.tasks import PAGE_SIZE, Row, TaskKind, inbox
 
 NOW = datetime(2020, 10, 12, 4, 0, tzinfo=UTC)
 OCTOBER_1 = datetime(2020, 10, 1, tzinfo=UTC)
@@ -60,5 +60,6 @@ def test_pages_keep_the_counts_of_everything() -> None:
     last = inbox(rows, WorkingCalendar({}), NOW, page=99)
     assert (last.page, last.pages, last.total, len(last.tasks)) == (3, 3, 102, 2)
     assert last.counts == {TaskKind.REVIEW_CHECKLIST: 101, TaskKind.JOINT_CHECK: 1}
+    assert len(inbox(rows, WorkingCalendar({}), NOW).tasks) == PAGE_SIZE
     only = inbox(rows, WorkingCalendar({}), NOW, kind="joint_check")
     assert (only.total, only.counts) == (1, last.counts)
