@@ -83,6 +83,7 @@ async def test_filters_stand_in_the_address(registry: Registry) -> None:
     await office(registry)
     await registry.load(simple_files())
     made = (await post(registry, "/rounds/small/rehearsals", "admin1", minutes=5)).json()["round"]
+    registry.pass_time(10)  # it opens a second after it was made
     real, rehearsal = '/admin/rounds/small"', f'/admin/rounds/{made}"'
     for query, seen in (
         ("", {real, rehearsal}), ("?rehearsals=none", {real}), ("?rehearsals=only", {rehearsal}),
