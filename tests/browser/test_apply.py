@@ -261,6 +261,9 @@ async def test_applicants_pages_are_readable_and_touchable(page: Page, desk: Des
         f"{here}/check",
         f"{here}/preview",
     ]
+    handed_in = desk.begin()
+    desk.call("POST", f"/applications/{handed_in.split('/')[3]}/submit")
+    paths.append(handed_in)
     wrong = {}
     for looks in ("lang=zh&large=1", "lang=en&large=0"):
         for path in [*paths, *(f"{here}/steps/{step}" for step in steps)]:

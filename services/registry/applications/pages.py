@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
 
-from services.registry.applications import drafting, list_store, rules, store, views
+from services.registry.applications import access, drafting, list_store, rules, store, views
 from services.registry.applications.stages import Stage
 from services.registry.calendar import store as calendar
 from services.registry.calls import store as calls
@@ -22,6 +22,7 @@ from services.registry.reviews import views as review_views
 from services.registry.staff import cookies
 from services.registry.staff.pages import renewal
 from services.registry.units import store as units
+from services.registry.units.units import TEXT_MAX, UnitLine, UnitState
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
 from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS
@@ -29,6 +30,9 @@ from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS
 LINES_MAX = 200
 # What is missing is counted for so many drafts; a unit with more of them has another problem.
 CHECKED_MAX = 20
+# What a clerk chooses from at once; more are found by a part of their name.
+UNITS_MAX = 200
+_CLERKS = (Role.CHANNEL_OFFICER, *access.OFFICE)
 
 
 @get("/apply")
@@ -91,12 +95,33 @@ async def call_page(request: AnyRequest, call: FromPath[str]) -> Response[Any]:
         raise unknown_call(call)
     unit = await units.find(own.pool, staff.unit) if staff and staff.has(Role.APPLICANT) and staff.unit else None
     phase = call_views.phase(found, now)
+    clerk_units = await _clerk_units(request, staff) if staff and phase == "application" else []
     return own.pages.render(
         request, "apply_call.html", staff=staff, call=found, phase=phase, unit=unit, levels=LEVELS,
         categories=CATEGORIES, lead_kinds=LEAD_KINDS, days_left=views.days_left(found.application_closes_at, now),
         may_begin=unit is not None and phase == "application" and unit.line.kind in LEAD_KINDS
         and unit.line.state == "approved",
+        clerk_units=clerk_units, sought=_sought(request), is_clerk=staff is not None and staff.has(*_CLERKS),
     )  # fmt: skip
+
+
+def _sought(request: AnyRequest) -> str:
+    """The part of a unit's name that a clerk looks for."""
+    return request.query_params.get("unit", "").replace("\0", "").strip()[:TEXT_MAX]
+
+
+async def _clerk_units(request: AnyRequest, staff: Staff) -> list[UnitLine]:
+    """Units that this officer or member of the office may enter a paper form for (`drafting.begin`)."""
+    if not staff.has(*_CLERKS):
+        return []
+    channel = None if staff.has(*access.OFFICE) else staff.channel or ""
+    pool, sought = parts(request).pool, _sought(request)
+    found = await units.list_units(pool, channel, UnitState.APPROVED, None, "", UNITS_MAX, q=sought)
+    return [
+        each
+        for each in found
+        if each.kind in LEAD_KINDS and (channel is not None or not access.has_conflict(staff, each.unit, each.channel))
+    ]
 
 
 @get("/apply/consent", sync_to_thread=False)

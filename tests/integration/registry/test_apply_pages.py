@@ -10,6 +10,7 @@ from tests.integration.registry.application_steps import (
     announce,
     applicant_with_draft,
     attach,
+    begin,
     form,
     partner,
     submitted,
@@ -17,7 +18,7 @@ from tests.integration.registry.application_steps import (
 from tests.integration.registry.call_steps import decided, post
 from tests.integration.registry.conftest import Registry
 from tests.integration.registry.test_reviews import in_review
-from tests.support.registry_people import add_applicant, add_channel, add_unit
+from tests.support.registry_people import add_applicant, add_channel, add_officer, add_unit
 
 HTML = {"accept": "text/html"}
 # What English readers would stumble over: headings, labels, buttons, and the words of states.
@@ -109,6 +110,21 @@ async def test_a_form_is_shown_to_its_unit_alone(registry: Registry) -> None:
     await page(registry, f"{here}/steps/need", "rev", 403)
     read = await registry.parts.pool.fetchval("SELECT count(*) FROM log_entries WHERE action = 'application.read'")
     assert read == 1
+
+
+async def test_a_clerk_enters_a_form_that_came_on_paper(registry: Registry) -> None:
+    """An officer chooses among the units of the own channel, and then has the same form as the unit itself."""
+    await announce(registry)
+    await registry.parts.pool.execute("UPDATE calls SET announced_at = now()")
+    unit = await add_unit(registry, 1)
+    await add_unit(registry, 2, "guandu")
+    officer = await add_officer(registry)
+    call = await page(registry, f"/apply/calls/{CALL}", officer)
+    assert re.findall(r'<option value="(u\w+)">', call) == [unit]
+    assert "没有找到" in await page(registry, f"/apply/calls/{CALL}?unit=不存在", officer)
+    draft = (await begin(registry, officer, on_behalf=unit))["application"]
+    assert "工作人员代为录入" in await page(registry, f"/apply/applications/{draft}", officer)
+    assert "data-content" in await page(registry, f"/apply/applications/{draft}/steps/need", officer)
 
 
 async def test_handed_in_it_tells_time_and_code_and_prints(registry: Registry) -> None:
