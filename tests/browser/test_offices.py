@@ -220,6 +220,7 @@ async def test_completion_refusal_and_an_appeal_answered_by_somebody_else(regist
     await expect(one.locator("main header")).to_contain_text("暂停计时")
     await submitted(registry, applicant, application)
     for page in (one, two):
+        await page.goto("/office")
         await page.goto(f"{path}#checklist")
         await fill_checklist(page, "not_accepted", "untrue", "测算依据与票据不符")
     await expect(two.locator("#decision [data-letter]")).to_contain_text("测算依据与票据不符")

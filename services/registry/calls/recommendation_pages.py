@@ -38,6 +38,8 @@ async def overview_page(request: AnyRequest) -> Response[Any]:
         sheets = await recommendations.sheets(own.pool, call.call, sorted(channels))
         left_out = await recommendations.left_out(own.pool, call.call, sorted(channels))
         facts = views.overview(call, [channels[name] for name in sorted(channels)], sheets, left_out, staff)
+    direct = {each["channel"] for each in facts["channels"] if each["kind"] == quotas.DIRECT_KIND}
+    units = {each["unit"]: each["unit_name"] for each in facts["left_out"] if each["channel"] in direct}
     channel_names = {each["channel"]: each["name"] for each in facts["channels"]}
     if call is not None and entry.is_export(request):
         return await entry.export(request, _listing(facts["left_out"], channel_names), call.timezone)
@@ -45,7 +47,7 @@ async def overview_page(request: AnyRequest) -> Response[Any]:
         request, "office_recommendations.html", staff=staff, calls=known, call=call, facts=facts,
         channel_names=channel_names,
         may_exempt=staff.has(Role.ADMINISTRATOR) and call is not None and call.state == "announced",
-        direct_kind=quotas.DIRECT_KIND, levels=LEVELS, people=await names(own.pool),
+        units=units, people=await names(own.pool),
         address=lambda **changes: entry.address(request, **changes),
     )  # fmt: skip
 
