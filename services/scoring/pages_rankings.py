@@ -27,6 +27,8 @@ from services.shared.staff import Role, Staff
 
 AnyRequest = Request[Any, Any, Any]
 Show = Callable[[AnyRequest, Shown], Awaitable[Response[Any]]]
+# Beside the form of the second signature stand the first changes; the comparison has them all.
+_CHANGES_BESIDE_MAX = 20
 
 
 def _page(request: AnyRequest, template: str, round_: Round, staff: Staff, **context: Any) -> Response[Any]:
@@ -173,7 +175,7 @@ async def _signing(request: AnyRequest, shown: Shown) -> dict[str, Any]:
     return {
         "state": rankings.states(shown.known)[shown.ranking.version],
         "people": await _names(request, shown.known),
-        "change": change,
+        **change_context(change, Filter(), _CHANGES_BESIDE_MAX),
     }
 
 

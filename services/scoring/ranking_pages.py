@@ -17,6 +17,7 @@ from services.scoring.desk import desk_of, pages_of
 from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.result_views import (
+    ROWS_MAX,
     Filter,
     dropped_marks,
     exclusion_report,
@@ -195,10 +196,13 @@ def versions_page(request: AnyRequest, shown: Shown, change: Mapping[str, Any] |
     return render(request, shown, "result_versions.html", "versions", wanted=wanted, **change_context(change, wanted))
 
 
-def change_context(change: Mapping[str, Any] | None, wanted: Filter) -> dict[str, Any]:
-    """What the table of a change needs: whoever moved stands first, in pages."""
+def change_context(change: Mapping[str, Any] | None, wanted: Filter, size: int = ROWS_MAX) -> dict[str, Any]:
+    """What the table of a change needs: whoever moved stands first, in pages of so many rows."""
     rows = [] if change is None else sorted(change["rows"], key=lambda row: row["place_before"] == row["place_after"])
-    return {"change": change, "changes": page_of([row for row in rows if wanted.matches_change(row)], wanted.page)}
+    return {
+        "change": change,
+        "changes": page_of([row for row in rows if wanted.matches_change(row)], wanted.page, size),
+    }
 
 
 async def _document(request: AnyRequest, shown: Shown) -> Any:

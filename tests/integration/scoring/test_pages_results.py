@@ -138,7 +138,9 @@ async def test_a_recomputation_names_who_moves_by_how_much_and_why(scored: Scori
     preview = await page(scored, "/panels/small/rankings/preview", "ann")
     assert "自己的专家评分变了" in preview
     assert 'name="cause"' in preview
-    await publish(scored, cause="sheet_reopened", reason="异议成立，评分表退回更正")
+    await propose(scored, cause="sheet_reopened", reason="异议成立，评分表退回更正")
+    assert "自己的专家评分变了" in await page(scored, "/panels/small/rankings/2", "bob")
+    assert (await scored.call("POST", "/rounds/small/rankings/2/confirmations", "bob")).status_code == 201
     text = await page(scored, "/results/small/versions?before=1&after=2")
     for word in ("自己的专家评分变了", "评分表退回后重新提交", "异议成立，评分表退回更正", "项目2"):
         assert word in text, word
