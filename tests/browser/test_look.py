@@ -43,9 +43,12 @@ CUT_OFF = """
 () => [...document.querySelectorAll("body *")].filter((node) => {
   if (!node.getClientRects().length || node.matches(".skip-link, .candidate__summary, svg *")) return false;
   if (node.closest(".visually-hidden") || ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName)) return false;
+  // The head of a table whose rows became cards is read aloud only.
+  if (node.closest("thead") && node.closest("thead").clientWidth <= 1) return false;
   const style = getComputedStyle(node);
   const hides = style.overflowX !== "visible" && style.overflowX !== "auto";
-  const wide = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0 && style.display !== "inline";
+  const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+  const wide = own && node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0 && style.display !== "inline";
   const high = hides && node.scrollHeight > node.clientHeight + 1;
   return high || (wide && style.overflowX !== "auto");
 }).map((node) => node.outerHTML.slice(0, 90))
