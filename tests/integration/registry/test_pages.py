@@ -94,7 +94,9 @@ async def test_administrators_see_the_rounds_and_one_round_with_its_timeline(reg
     assert "/admin/rounds/small" in rounds.text
     page = await _as(registry, made["password"], "/admin/rounds/small")
     assert page.status_code == 200
-    assert all(text in page.text for text in (digest, "规则冻结", "抽签编号", "王敏", 'data-act="seal"', "admin/round.js"))
+    assert all(
+        text in page.text for text in (digest, "规则冻结", "抽签编号", "王敏", 'data-act="seal"', "admin/round.js")
+    )
     assert " style=" not in page.text
     assert (await _as(registry, made["password"], "/admin/rounds/none")).status_code == 404
 
@@ -121,7 +123,7 @@ async def test_experts_do_not_see_the_administrators_page(registry: Registry) ->
 @pytest.mark.parametrize(
     "path",
     ["/sign-in", "/notices", "/notices/small", "/admin", "/admin/rounds/small", "/admin/rounds/small/candidates",
-     "/admin/rounds/small/lists", "/admin/calendar", "/admin/log", "/admin/calls/new"],
+     "/admin/rounds/small/lists", "/admin/calendar", "/admin/log?actor=wang", "/admin/calls/new"],
 )  # fmt: skip
 async def test_every_text_has_its_english(registry: Registry, path: str) -> None:
     made = await registry.add_staff("wang", "administrator", name="Wang")
@@ -129,7 +131,7 @@ async def test_every_text_has_its_english(registry: Registry, path: str) -> None
     files["rules.toml"] = files["rules.toml"].replace("小评选", "Small").replace("# 投票时间", "")
     files["candidates.csv"] = re.sub(HAN, "x", files["candidates.csv"])
     await publish(registry, (await registry.load(files)).json()["digest"])
-    page = await _as(registry, made["password"], f"{path}?lang=en")
+    page = await _as(registry, made["password"], f"{path}{'&' if '?' in path else '?'}lang=en")
     assert page.status_code == 200
     own = re.findall(r"(?s)<title>.*?</title>|<main.*</main>", page.text)
     assert len(own) == 2
