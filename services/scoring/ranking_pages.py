@@ -6,6 +6,7 @@ see and call the same functions; `Shown.body` is all that a template gets of it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,8 @@ from services.shared.staff import Staff
 AnyRequest = Request[Any, Any, Any]
 # Marks of a larger round are in its bundle; a page would read them all to show one candidate's.
 _MARKS_BYTES_MAX = 4_000_000
-_EXCLUSIONS_BYTES_MAX = 4_000_000
+# Reasons × candidates × days: 10,000 candidates on nine days stay below it.
+_EXCLUSIONS_BYTES_MAX = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +216,5 @@ async def _exclusions(request: AnyRequest, shown: Shown) -> Sequence[Any]:
     data = await store.ranking_file(
         desk_of(request).pool, shown.round.id, shown.ranking.version, "exclusions.csv", _EXCLUSIONS_BYTES_MAX
     )
-    return () if data is None else parse_exclusions(data)
+    # Off the loop: a country's file takes seconds.
+    return () if data is None else await asyncio.to_thread(parse_exclusions, data)
