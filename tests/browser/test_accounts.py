@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import PASSWORD, PHONE, Errors, Site, sign_in
+from tests.browser.looks import LOOKS_WITH_AXE, check_look, check_pages
 from tests.support.waiting import wait_until
 
 
@@ -34,6 +35,7 @@ async def test_somebody_is_invited_by_a_link_that_is_shown_once(
     await secure.click("form[data-shows=link] button[type=submit]")
     link = await secure.locator("[data-once]:visible input").input_value()
     assert "/sign-in/invitation#" in link
+    await check_look(secure)
     await secure.goto("/accounts/-/invitations")
     await expect(secure.locator("main")).to_contain_text("周助民")
     assert link.split("#")[1] not in await secure.content()
@@ -48,7 +50,8 @@ async def test_somebody_is_invited_by_a_link_that_is_shown_once(
     await sign_in(other, username, "/account")
     await expect(other.locator("h1")).to_have_text("周助民")
 
-    await secure.goto(f"/accounts?q={username}")
+    await check_pages(secure, "/account", "/accounts", f"/accounts/{username}", looks=LOOKS_WITH_AXE)
+    await secure.goto(f"/accounts?q={username}&lang=zh&large=0")
     await secure.click(f"a[href='/accounts/{username}']")
     await secure.fill("#name", "周助人")
     await secure.click("form[data-call^=PATCH] button[type=submit]")
@@ -79,12 +82,14 @@ async def test_a_second_factor_is_enrolled_from_its_picture_and_taken_away_by_an
     await own.click("#enrol-confirm summary")
     secret = (await own.inner_text("#enrol-secret")).replace(" ", "")
     assert secret not in own.url
+    await check_look(own)
     await own.fill("#enrol-code", "000000")
     await own.click("#enrol-confirm button")
     await expect(own.locator("#enrol-confirm [data-problem]")).to_contain_text("动态码不对")
     await own.fill("#enrol-code", pyotp.TOTP(secret).now())
     await own.click("#enrol-confirm button")
     await expect(own.locator("#enrol-codes li")).to_have_count(10)
+    await check_look(own)
 
     await secure.goto(f"/accounts/{username}")
     await _twice(secure, "form[data-call$='/totp'] button")
@@ -104,6 +109,7 @@ async def test_the_operator_sees_how_the_platform_is(page: Page, site: Site) -> 
     await expect(page.locator("[data-rows=services] .badge--done")).to_have_count(3)
     await expect(page.locator("[data-rows=windows]")).to_contain_text("昆明市")
     await expect(page.locator("[data-live=queue]")).to_contain_text("/")
+    await check_look(page)
     text = await page.inner_text("main")
     facts = site.client.get("/api/voting/v1/rounds/kunming-2021").body
     assert not [card["title"] for card in facts["candidates"] if card["title"] in text]

@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from services.cli.people import new_phone, valid_choices
 from tests.browser.conftest import ROUND, Errors, Site
+from tests.browser.looks import check_look
 
 
 async def test_the_screen_counts_and_outlives_a_restart(page: Page, site: Site, errors: Errors) -> None:
@@ -22,6 +23,7 @@ async def test_the_screen_counts_and_outlives_a_restart(page: Page, site: Site, 
     await expect(page.locator("#turnout")).to_have_text(f"{before + 1:,}")
     assert await page.evaluate("document.documentElement.scrollHeight") <= 1080
     assert await page.evaluate("document.querySelector('.screen__qr').naturalWidth") > 0
+    await check_look(page)
     text = await page.inner_text("body")
     assert not [card["title"] for card in facts["candidates"] if card["title"] in text or card["unit"] in text]
 

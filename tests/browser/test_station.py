@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from services.cli.people import new_phone, valid_choices
 from tests.browser.conftest import ROUND, Errors, Site, sign_in
+from tests.browser.looks import check_look
 from tests.support.waiting import wait_until
 
 
@@ -52,16 +53,20 @@ async def _nothing_left(page: Page) -> None:
 async def test_a_person_votes_at_a_station_and_leaves_nothing_behind(page: Page, site: Site) -> None:
     path = await _at_station(page, site)
     phone = new_phone()
+    await check_look(page)
     await _sign_person_in(page, site, phone)
     assert phone not in await page.content()
     await page.click("#taken")
+    await check_look(page)
     facts = site.client.get(f"/api/voting/v1/rounds/{ROUND}").body
     for candidate in valid_choices(facts, random.Random(7)):
         await page.check(f"#cards input[value='{candidate}']")
     await page.click("#check")
     await expect(page.locator("#chosen li")).to_have_count(await page.locator("#cards input:checked").count())
+    await check_look(page)
     await page.click("#cast")
     await page.wait_for_selector("#step-receipt:not([hidden])")
+    await check_look(page)
     receipt = (await page.inner_text("#receipt")).replace("-", "")
     assert site.client.get(f"/api/voting/v1/receipts/{receipt}").body["state"] == "recorded"
     assert await page.locator("#cards input:checked").count() == 0
