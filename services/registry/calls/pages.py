@@ -24,9 +24,8 @@ from services.registry.rounds import overview, overview_store
 from services.registry.rounds import store as rounds
 from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
-from services.shared.staff import Role
+from services.shared.staff import Role, Staff
 
-WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR, Role.REVIEWER)
 _BASES_MAX = 200
 
 
@@ -67,10 +66,10 @@ async def _base_files(own: Parts, base: str) -> dict[str, str]:
 async def call_page(request: AnyRequest, call_id: FromPath[str]) -> Response[Any]:
     """A call: where it stands, what waits, its versions, and the acts that are possible now."""
     own = parts(request)
-    staff = await visitor(request, *WATCHERS)
+    staff = await visitor(request, *views.OFFICE, Role.OPERATOR)
     if staff is None:
         return sign_in_first(request)
-    call, now = await _call(own, call_id), own.clock.now()
+    call, now = await _call(own, call_id, staff), own.clock.now()
     files = await store.files(own.pool, call)
     draft = calls.checked(files)
     facts = views.whole(
@@ -110,7 +109,7 @@ async def edit_page(request: AnyRequest, call_id: FromPath[str]) -> Response[Any
     staff = await visitor(request, Role.ADMINISTRATOR)
     if staff is None:
         return sign_in_first(request)
-    call = await _call(own, call_id)
+    call = await _call(own, call_id, staff)
     calls.require_state(call, "draft", "announced")
     name = asked(request, "file") or RULES
     if name not in FILES:
@@ -137,10 +136,10 @@ def _warnings(files: dict[str, str]) -> list[str]:
 async def version_page(request: AnyRequest, call_id: FromPath[str], version: FromPath[int]) -> Response[Any]:
     """One announced version as it stood, and what changed since the one named by `?against=`, else the one before."""
     own = parts(request)
-    staff = await visitor(request, *WATCHERS)
+    staff = await visitor(request, *views.OFFICE, Role.OPERATOR)
     if staff is None:
         return sign_in_first(request)
-    call = await _call(own, call_id)
+    call = await _call(own, call_id, staff)
     versions = await store.versions(own.pool, call.call)
     shown = next((each for each in versions if each["version"] == version), None)
     if shown is None:
@@ -161,9 +160,10 @@ def _against(text: str, known: list[int], version: int) -> int | None:
     return max((each for each in known if each < version), default=None)
 
 
-async def _call(own: Parts, call_id: str) -> Call:
+async def _call(own: Parts, call_id: str, staff: Staff) -> Call:
+    """The call; a draft is there for the office only."""
     call = await store.load(own.pool, call_id)
-    if call is None:
+    if call is None or (call.announced_at is None and not staff.has(*views.OFFICE)):
         raise calls.unknown_call(call_id)
     return call
 

@@ -62,7 +62,7 @@ async def home_page(request: AnyRequest) -> Response[Any]:
     if staff is None:
         return sign_in_first(request)
     now = own.clock.now()
-    lines = await _lines(own, now)
+    lines = await _lines(own, now, drafts=staff.has(*call_views.OFFICE))
     wanted = {name: asked(request, name) for name in ("q", "phase", "rehearsals")}
     found = [line for line in lines if _matches(line, **wanted)]
     waiting = await overview_store.waiting(own.pool)
@@ -77,16 +77,16 @@ async def home_page(request: AnyRequest) -> Response[Any]:
     )  # fmt: skip
 
 
-async def _lines(own: Parts, now: Any) -> list[Line]:
+async def _lines(own: Parts, now: Any, *, drafts: bool) -> list[Line]:
     """Calls that are no rounds yet, then rounds, each the newest first."""
-    drafts = await calls.page(own.pool, "", _CALLS_MAX, drafts=True)
-    drafts.sort(key=lambda each: each.created_at, reverse=True)
+    known = await calls.page(own.pool, "", _CALLS_MAX, drafts=drafts)
+    known.sort(key=lambda each: each.created_at, reverse=True)
     found = [
         Line(
             "call", each.call, each.title, call_views.phase(each, now), each.rehearsal, False,
             each.application_opens_at, each.application_closes_at, None, 0,
         )
-        for each in drafts
+        for each in known
         if each.state != "frozen"
     ]  # fmt: skip
     return found + [

@@ -50,6 +50,9 @@ async def test_a_call_begins_with_another_ones_rules_but_not_with_its_secret(reg
     more = f'tie_break = ["votes", "lots"]\nlots_commitment = "{commitment}"\n'
     files = call_files() | {"rules.toml": call_files()["rules.toml"] + more}
     await post(registry, "/calls", "admin1", files=files)
+    await registry.add_staff("op1", "operator")
+    assert (await page(registry, f"/admin/calls/{CALL}", "op1")).status_code == 404
+    assert CALL not in (await page(registry, "/admin", "op1")).text
     shown = (await page(registry, f"/admin/calls/new?from={CALL}")).text
     assert "wuhua" in shown
     assert commitment not in shown

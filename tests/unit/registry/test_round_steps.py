@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -59,17 +60,13 @@ def test_the_result_goes_on_step_by_step() -> None:
     over = {"voting": span(-9, -5)}
     notice = Facts(over, frozen=True, ranked=True, notice_closes=NOW + DAY)
     assert states(notice)[5:9] == ["done", "done", "now", "coming"]
-    objected = msgspec_replace(notice, notice_closes=NOW - DAY, unsettled_objections=1)
+    objected = replace(notice, notice_closes=NOW - DAY, unsettled_objections=1)
     assert states(objected)[7:9] == ["now", "coming"]
-    assert states(msgspec_replace(objected, overdue_objections=1))[7] == "late"
-    assert states(msgspec_replace(notice, notice_closes=NOW))[7:9] == ["done", "now"]
-    confirmed = msgspec_replace(notice, confirmed_at=NOW, projects=2, settled=1, granted=1)
+    assert states(replace(objected, overdue_objections=1))[7] == "late"
+    assert states(replace(notice, notice_closes=NOW))[7:9] == ["done", "now"]
+    confirmed = replace(notice, confirmed_at=NOW, projects=2, settled=1, granted=1)
     assert states(confirmed)[7:] == ["done", "done", "now", "now"]
-    assert states(msgspec_replace(confirmed, settled=2, granted=2))[9:] == ["done", "done"]
-
-
-def msgspec_replace(facts: Facts, **changes: object) -> Facts:
-    return Facts(**{**{name: getattr(facts, name) for name in Facts.__slots__}, **changes})  # type: ignore[arg-type]
+    assert states(replace(confirmed, settled=2, granted=2))[9:] == ["done", "done"]
 
 
 def a_round(**changes: object) -> Round:
