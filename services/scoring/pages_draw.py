@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromPath, FromQuery
 
-from services.scoring import names, store
+from services.scoring import names, paging, store
 from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import reading, reading_store
 from services.scoring.office import store as office_store
@@ -91,7 +91,7 @@ async def show_conflicts(
         return renew(request)
     found = await desk.round(round_id)
     told = await reading.conflicts_found(desk, found)
-    declared = await reading_store.declared(desk.pool, found.id, after, _PAGE + 1)
+    declared = await reading_store.declared(desk.pool, found.id, paging.checked_after(after), _PAGE + 1)
     experts = sorted({each.expert for each in told} | {each["expert"] for each in declared})
     return pages_of(request).render(
         request,

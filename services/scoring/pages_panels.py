@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromPath, FromQuery
 
-from services.scoring import names, progress, store
+from services.scoring import names, paging, progress, store
 from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import reading
 from services.scoring.office import store as office_store
@@ -100,7 +100,7 @@ async def show_changes(request: AnyRequest, round_id: FromPath[str], after: From
     if staff is None:
         return renew(request)
     found = await desk.round(round_id)
-    known = await office_store.proposals(desk.pool, found.id, after, _PROPOSALS_PAGE + 1)
+    known = await office_store.proposals(desk.pool, found.id, paging.checked_after(after), _PROPOSALS_PAGE + 1)
     statuses = progress.counting(found, await store.sheet_statuses(desk.pool, found.id))
     window = found.window_state(desk.clock.now())
     return pages_of(request).render(

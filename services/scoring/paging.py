@@ -8,6 +8,7 @@ from services.shared.errors import Refusal
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
+AFTER_MAX = 2**53
 
 Item = TypeVar("Item")
 
@@ -17,6 +18,13 @@ def checked_limit(limit: int) -> int:
     if not 1 <= limit <= LIMIT_MAX:
         raise Refusal(Reason.BAD_FILTER, f"limit must be from 1 to {LIMIT_MAX}.")
     return limit
+
+
+def checked_after(after: int) -> int:
+    """The number that a list goes on after; raises Refusal `bad_filter` for one that no row can have."""
+    if not 0 <= after <= AFTER_MAX:
+        raise Refusal(Reason.BAD_FILTER, "after must be the number of the last item you have.")
+    return after
 
 
 def page(found: Sequence[Item], limit: int, key: Callable[[Item], Any], told: Callable[[Item], Any]) -> dict[str, Any]:

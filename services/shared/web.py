@@ -50,6 +50,8 @@ _DATABASE_AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
+# A NUL that somebody sent inside a text: no text of PostgreSQL has one.
+_UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 _SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -115,6 +117,8 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(CommonReason.FORBIDDEN, "The form has expired; load the page again and repeat.")
     if isinstance(error, HTTPException):
         return Refusal(_by_status(error.status_code), str(error.detail))
+    if isinstance(error, _UNSTORABLE):
+        return Refusal(CommonReason.BAD_REQUEST, "A character in the request cannot be stored; leave it out.")
     if isinstance(error, _DATABASE_AWAY):
         return Refusal(CommonReason.UNAVAILABLE, "The database does not answer; repeat in a moment.", retry_after_s=2)
     return Refusal(CommonReason.INTERNAL, "The request was not carried out; try again, or tell us the request id.")

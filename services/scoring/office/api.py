@@ -87,7 +87,7 @@ async def list_proposals(
     desk = desk_of(request)
     await desk.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR)
     found = await desk.round(round_id)
-    known = await store.proposals(desk.pool, found.id, after, paging.checked_limit(limit) + 1)
+    known = await store.proposals(desk.pool, found.id, paging.checked_after(after), paging.checked_limit(limit) + 1)
     return paging.page(known, limit, lambda each: each.proposal, proposal_json)
 
 

@@ -74,7 +74,9 @@ async def list_conflicts(
         {"expert": each.expert, "candidate": each.card.candidate, "ties": each.ties, "on_panel": each.scores}
         for each in await reading.conflicts_found(desk, found)
     ]
-    declared = await reading_store.declared(desk.pool, found.id, after, paging.checked_limit(limit) + 1)
+    declared = await reading_store.declared(
+        desk.pool, found.id, paging.checked_after(after), paging.checked_limit(limit) + 1
+    )
     page = paging.page(declared, limit, lambda each: each["number"], dict)
     return {"round": found.id, "found": told, "declared": page["items"], "next": page["next"]}
 

@@ -175,3 +175,14 @@ async def test_no_sheet_is_given_out_where_none_is_open(office: Scoring) -> None
     await office.score("xu", "c1", "90", "80")
     refused = await office.call("POST", f"{ROUND}/paper-sets", "ann", json={"expert": "xu"})
     assert (refused.status_code, refused.json()["reason"]) == (403, "not_assigned")
+
+
+async def test_what_can_be_typed_into_an_address_is_refused_in_words(panel: Scoring) -> None:
+    """Numbers that no row has, and characters that no database keeps, are somebody's slip, never our error."""
+    for path in ("/panels/small/changes?after=99999999999999999999", "/panels/small/conflicts?after=-1"):
+        assert (await page_of(panel, "ann", path)).status_code == 422, path
+    for path in (
+        "/panels/small/papers?after=%00", "/panels/small/papers?expert=%00", "/panels/small/papers/sheets/%00",
+        "/panels/small/panel?after=%00", "/panels/small?show=x", "/panels/none", "/panels/small/papers/print?code=%00",
+    ):  # fmt: skip
+        assert (await page_of(panel, "ann", path)).status_code in (200, 400, 404, 422), path
