@@ -16,8 +16,10 @@ from tests.integration.registry.application_steps import submitted
 from tests.integration.registry.call_steps import DAY_S, announced, applied, checklist, decided, post
 from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_applications import watched
+from tests.integration.registry.test_lists import loaded, publish
 from tests.integration.registry.test_reviews import in_review
 from tests.support.project_rounds import ROUND, SELECTION, open_office
+from tests.support.registry_lists import OBJECTION, handle, into_window, now, object_to, office
 from tests.support.registry_people import add_officer, unit_body
 
 
@@ -162,23 +164,23 @@ async def test_lists_leave_as_files_whole_or_as_chosen(registry: Registry) -> No
         assert (await answer(registry, f"{path}{'&' if '?' in path else '?'}as=xlsx", "rev1")).content[:2] == b"PK"
 
 
-async def test_projects_and_objections_wait_for_their_next_person(registry: Registry) -> None:
-    office = await open_office(registry, simple_files(ROUND, more=SELECTION)["rules.toml"])
+async def test_projects_wait_for_their_next_person(registry: Registry) -> None:
+    works = await open_office(registry, simple_files(ROUND, more=SELECTION)["rules.toml"])
     assert await waiting(registry, "ann") == {TaskKind.PROJECT_GRANT: ["c1", "c2"]}
     body = {
         "lines": [{"line": 1, "amount": "1000"}, {"line": 2, "amount": "0"}],
         "instalments": [{"amount": "1000", "planned_on": "2021-01-15"}], "reason": "按申报预算",
     }  # fmt: skip
-    made = await office.post("ann", "/c1/grants", body)
+    made = await works.post("ann", "/c1/grants", body)
     assert await waiting(registry, "ann") == {TaskKind.PROJECT_GRANT: ["c2"]}
     assert (await waiting(registry, "bob"))[TaskKind.PROJECT_PROPOSAL] == ["c1"]
     # A reviewer of the channel has nothing to do with its project.
     assert await waiting(registry, "kin") == {TaskKind.PROJECT_GRANT: ["c2"]}
-    await office.sign("c1", made["proposal"], "bob")
-    voucher = await office.upload("unit1", "one")
-    await office.post("unit1", "/c1/bookings", office.booking(voucher, "1100"))
+    await works.sign("c1", made["proposal"], "bob")
+    voucher = await works.upload("unit1", "one")
+    await works.post("unit1", "/c1/bookings", works.booking(voucher, "1100"))
     today = registry.parts.clock.now().date().isoformat()
-    await office.post("ann", "/c1/inspections", {"planned_on": today, "topic": "资金使用"})
+    await works.post("ann", "/c1/inspections", {"planned_on": today, "topic": "资金使用"})
     found = await waiting(registry, "ann")
     assert found[TaskKind.PROJECT_BOOKING] == found[TaskKind.PROJECT_INSPECTION] == ["c1"]
     # The acceptance of a project of 2021 is due, and that is told once.
@@ -189,6 +191,29 @@ async def test_projects_and_objections_wait_for_their_next_person(registry: Regi
     assert "核对这一笔" not in await page(registry, f"/office/projects/{ROUND}/c1", "officer-wuhua")
     registry.pass_time(DAY_S)
     assert (await answer(registry, f"/office/projects/{ROUND}/c2", "officer-wuhua")).status_code == 404
+
+
+async def test_an_objection_is_shown_without_its_objector(registry: Registry) -> None:
+    """The text to the office, and that it was read into the log; a second signature is not asked of the first."""
+    await office(registry)
+    await publish(registry, await loaded(registry), published_at=now())
+    await into_window(registry)
+    receipt = (await object_to(registry)).json()["receipt"]
+    path = f"/office/objections/{receipt}"
+    shown = await page(registry, path, "ann")
+    assert OBJECTION["text"] in shown
+    assert OBJECTION["name"] not in shown
+    assert 'id="owner-form"' in shown
+    assert "/owner" not in await page(registry, path, "aud")
+    reads = "SELECT count(*) FROM log_entries WHERE action = 'objection.read'"
+    assert await registry.parts.pool.fetchval(reads) == 2
+    upheld = {"decision": "upheld", "reply": "经核查，异议属实。", "remedy": "list_change"}
+    assert (await handle(registry, "ann", receipt, "decision", **upheld)).is_success
+    assert "等另一位同事确认" in await page(registry, path, "ann")
+    assert 'id="second"' in await page(registry, path, "bob")
+    assert receipt in await page(registry, "/office/objections", "bob")
+    assert await waiting(registry, "bob") == {TaskKind.OBJECTION_SECOND: [receipt]}
+    assert TaskKind.OBJECTION_SECOND not in await waiting(registry, "ann")
 
 
 async def test_what_an_address_may_hold_never_breaks_a_page(registry: Registry) -> None:
