@@ -17,7 +17,7 @@ SCORING_RANKINGS = "scoring.rankings"
 
 
 class Party(msgspec.Struct, frozen=True):
-    """A unit behind a candidate, `role` lead or partner; `unit` is its identity in the registry, "" where it has none."""
+    """A unit behind a candidate, `role` lead or partner; `unit` is its identity in the registry, or ""."""
 
     role: str
     name: str

@@ -93,8 +93,8 @@ def create_app(
         csrf_config=CSRFConfig(
             secret=web_secret.hex(),
             cookie_name=f"csrf_{service}",
-            # Calls under /api and /dev carry their token in a header that no other site can set; the form that signs out
-            # stands on pages of every service, and the registry looks at its origin.
+            # Calls under /api and /dev carry their token in a header that no other site can set; the form that signs
+            # out stands on pages of every service, and the registry looks at its origin.
             exclude=[r"^/api/", r"^/dev/", r"^/sign-out$", r"^/sign-in/out$"],
             cookie_secure=settings.public_origin.startswith("https:"),
             cookie_samesite="lax",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ ARGUMENTS = [
 ]
 # A person's patience with a slow machine, not what is expected of the pages.
 PATIENCE_MS = 20_000
+# Services that know staff from the registry's messages.
+FOLLOWERS = ("voting", "scoring")
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -70,6 +73,11 @@ class Site:
         form = {"username": username, "name": name, "roles": [role], "password": PASSWORD}
         answer = self.client.post("/api/registry/v1/staff", form)
         assert answer.status == 201, answer
+        # Who signs in before the others have heard of them would be sent away from their pages.
+        deadline = time.monotonic() + 60
+        while any(self.client.get(f"/api/{each}/v1/status", actor=username).status == 401 for each in FOLLOWERS):
+            assert time.monotonic() < deadline, f"voting and scoring have not heard of {username}"
+            time.sleep(0.1)
 
     async def load(self, round_id: str, files: dict[str, str], open_for_s: int) -> None:
         """Load a round and wait until voting and scoring know it and it is open."""
