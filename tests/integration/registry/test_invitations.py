@@ -43,7 +43,7 @@ async def test_who_is_invited_chooses_the_password_and_signs_in(registry: Regist
 async def test_a_links_page_is_there_and_asks_no_browser_to_send_the_token(registry: Registry) -> None:
     link = (await _invite(registry)).json()["link"]
     page = await registry.http.get(link)
-    assert (page.status_code, "/static/invitation.js" in page.text) == (200, True)
+    assert (page.status_code, "/invitation.js" in page.text) == (200, True)
     assert link.partition("#")[2] not in str(page.request.url.raw_path)
     english = await registry.http.get("/sign-in/invitation?lang=en")
     assert "Accept the invitation" in english.text
