@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+import asyncpg
+
 from services.cli.supervisor import PlatformServers
 from tests.integration.registry.conftest import PREFIX, Registry
 from tests.support.databases import Databases
@@ -27,6 +29,14 @@ async def run_once(environment: dict[str, str]) -> tuple[int, str]:
 def own_environment(servers: PlatformServers, **changes: str) -> dict[str, str]:
     known = {"PATH": os.environ["PATH"], **servers.environment, "PUBLIC_ORIGIN": "http://127.0.0.1:1"}
     return {**known, "REGISTRY_PORT": "1", "REGISTRY_METRICS_PORT": "1", **changes}
+
+
+async def checkpoint(admin_database_url: str) -> None:
+    connection = await asyncpg.connect(admin_database_url, command_timeout=120)
+    try:
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
 
 
 async def test_a_missing_setting_is_one_sentence_and_exit_2(servers: PlatformServers) -> None:
@@ -51,6 +61,8 @@ async def test_a_database_without_the_schema_is_one_sentence_and_exit_2(
 async def test_requests_are_answered_503_while_postgresql_is_away_and_again_afterwards(
     registry: Registry, servers: PlatformServers
 ) -> None:
+    # Hundreds of databases were made since the last checkpoint: the server would read all of that again.
+    await checkpoint(servers.admin_database_url)
     await servers.stop_process("postgres")
     try:
         away = await registry.call("GET", "/rounds", "")
