@@ -29,6 +29,8 @@ CITIZENS = {
     "Notices": "/notices",
 }
 STAFF = {"Administrator: the round": f"/admin/rounds/{ROUND}"}
+# These list what the tests before have made: the document tells what they weigh with the demo's two rounds.
+GROWING = {"First page", "Results", "Notices", *STAFF}
 # Told in steps and with room, so that a changed word changes no document.
 STEP_KB, ROOM_KB = 5, 2
 
@@ -84,6 +86,8 @@ async def test_pages_weigh_what_the_document_tells(browser: Browser, site: Site)
     assert told.keys() == measured.keys()
     wrong = {
         name: (told[name], weights.total()) for name, weights in measured.items()
-        if not (told[name] - 2 * STEP_KB) * 1000 < weights.total() <= told[name] * 1000
+        if not (told[name] - 2 * STEP_KB) * 1000
+        < weights.total()
+        <= (told[name] + (2 * STEP_KB if name in GROWING else 0)) * 1000
     }  # fmt: skip
     assert wrong == {}
