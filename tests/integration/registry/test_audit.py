@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncpg
-import pytest
-
 from services.registry.audit import INVARIANTS
 from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_lists import SELECTION, publish
+from tests.support.damage import break_each
 from tests.support.project_rounds import PROJECT_DAMAGE
 from tests.support.registry_people import add_unit
 
@@ -107,16 +105,4 @@ async def test_every_invariant_speaks_when_its_rule_is_broken(registry: Registry
     await _whole_round(registry)
     # Those of projects need one that was settled: test_projects_audit.py.
     assert DAMAGE.keys() | PROJECT_DAMAGE.keys() == INVARIANTS.keys()
-    connection = await asyncpg.connect(registry.database.admin_url)
-    try:
-        await connection.execute("SET session_replication_role = replica")
-        for name, statement in DAMAGE.items():
-            transaction = connection.transaction()
-            await transaction.start()
-            await connection.execute(statement)
-            found = await connection.fetch(INVARIANTS[name])
-            await transaction.rollback()
-            if not found:
-                pytest.fail(f"{name} is silent after: {statement}")
-    finally:
-        await connection.close()
+    await break_each(registry.database.admin_url, DAMAGE, INVARIANTS)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import asyncpg
-import pytest
-
 from services.registry.grants.audit import INVARIANTS
 from tests.integration.registry.conftest import Registry, simple_files
+from tests.support.damage import break_each
 from tests.support.project_rounds import PROJECT_DAMAGE, SELECTION, Office, open_office
 
 
@@ -45,16 +43,4 @@ async def test_invariants_are_silent_after_a_whole_life_and_speak_when_broken(re
     assert PROJECT_DAMAGE.keys() == INVARIANTS.keys()
     for name, query in INVARIANTS.items():
         assert await registry.parts.pool.fetch(query) == [], name
-    connection = await asyncpg.connect(registry.database.admin_url)
-    try:
-        await connection.execute("SET session_replication_role = replica")
-        for name, statement in PROJECT_DAMAGE.items():
-            transaction = connection.transaction()
-            await transaction.start()
-            await connection.execute(statement)
-            found = await connection.fetch(INVARIANTS[name])
-            await transaction.rollback()
-            if not found:
-                pytest.fail(f"{name} is silent after: {statement}")
-    finally:
-        await connection.close()
+    await break_each(registry.database.admin_url, PROJECT_DAMAGE, INVARIANTS)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 
 from services.scoring.audit import INVARIANTS
 from tests.integration.scoring.conftest import Scoring, scored_rules
+from tests.support.damage import break_each
 from tests.support.waiting import wait_until
 
 _VERSION = (
@@ -72,16 +72,4 @@ async def test_every_invariant_is_silent_until_its_rule_is_broken(whole_round: S
     for name, query in INVARIANTS.items():
         assert await whole_round.desk.pool.fetch(query) == [], name
     assert DAMAGE.keys() == INVARIANTS.keys()
-    connection = await asyncpg.connect(whole_round.database.admin_url)
-    try:
-        await connection.execute("SET session_replication_role = replica")
-        for name, statement in DAMAGE.items():
-            transaction = connection.transaction()
-            await transaction.start()
-            await connection.execute(statement)
-            found = await connection.fetch(INVARIANTS[name])
-            await transaction.rollback()
-            if not found:
-                pytest.fail(f"{name} is silent after: {statement}")
-    finally:
-        await connection.close()
+    await break_each(whole_round.database.admin_url, DAMAGE, INVARIANTS)
