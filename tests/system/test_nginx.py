@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,24 +11,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.cli.embedded.home import free_port
 from services.cli.people import no_cookies
+from tests.support.debian import program
 from tests.support.waiting import wait_until
 from tests.system.town import Town
 
 ROOT = Path(__file__).parents[2]
 NGINX = ROOT / "deploy" / "nginx"
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text("utf-8")
-BINARY = next(
-    (str(path) for path in (ROOT / ".venv" / "debian" / "usr" / "sbin" / "nginx",) if path.is_file()),
-    shutil.which("nginx"),
-)
+BINARY = program("sbin", "nginx")
 pytestmark = pytest.mark.skipif(BINARY is None, reason="Debian's nginx is not here (deploy/install-servers)")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def write_configuration(folder: Path, port: int, upstreams: dict[str, str]) -> Path:
@@ -58,9 +49,9 @@ def write_configuration(folder: Path, port: int, upstreams: dict[str, str]) -> P
 @pytest.fixture
 async def proxied(town: Town, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Clients of an nginx before the town's services; scoring is behind a port where nobody listens."""
-    port, urls = free_port(), town.platform.urls
+    port, urls = free_port(None, set()), town.platform.urls
     upstreams = {name: urls[name].removeprefix("http://") for name in ("voting", "registry")}
-    upstreams["scoring"] = f"127.0.0.1:{free_port()}"
+    upstreams["scoring"] = f"127.0.0.1:{free_port(None, set())}"
     configuration = write_configuration(tmp_path, port, upstreams)
     assert BINARY is not None
     process = await asyncio.create_subprocess_exec(
@@ -129,7 +120,7 @@ async def test_a_long_body_and_a_borrowed_address_get_nowhere(town: Town, proxie
 def test_the_shipped_files_are_valid_with_tls(tmp_path: Path) -> None:
     """`nginx -t` over all of it, with names that resolve here and a certificate made now."""
     upstreams = dict.fromkeys(("voting", "registry", "scoring"), "127.0.0.1:9")
-    configuration = write_configuration(tmp_path, free_port(), upstreams)
+    configuration = write_configuration(tmp_path, free_port(None, set()), upstreams)
     certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
     make_certificate(certificate, key)
     shipped = (NGINX / "pingxuan.conf").read_text("utf-8").replace("/etc/nginx/tls", str(tmp_path))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.debian import program
 from tests.tidy.test_dashboards import SCRAPED, known
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -41,10 +41,7 @@ def test_alerts_lead_to_the_runbook() -> None:
         assert anchor in anchors
 
 
-PROMTOOL = next(
-    (str(path) for path in (DEPLOY.parent / ".venv" / "debian" / "usr" / "bin" / "promtool",) if path.is_file()),
-    shutil.which("promtool"),
-)
+PROMTOOL = program("bin", "promtool")
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="Debian's promtool is not here (deploy/install-servers)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, Process
@@ -13,18 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.cli.embedded.home import free_port
 from services.cli.supervisor import PlatformServers
 from tests.support.databases import Databases
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 PAGES = {"registry": "/sign-in", "voting": "/receipts", "scoring": "/results"}
-
-
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_service_starts_from_the_package_alone(
     servers: PlatformServers, databases: Databases, package: Path, service: str
 ) -> None:
-    database, port, prefix = await databases.clone(service), free(), service.upper()
+    taken: set[int] = set()
+    database, port, prefix = await databases.clone(service), free_port(None, taken), service.upper()
     environment = {
         **servers.environment,
         "PATH": os.defpath,
@@ -50,7 +45,7 @@ async def test_a_service_starts_from_the_package_alone(
         f"{prefix}_DATABASE_URL": database.app_url,
         f"{prefix}_OWNER_DATABASE_URL": "",
         f"{prefix}_PORT": str(port),
-        f"{prefix}_METRICS_PORT": str(free()),
+        f"{prefix}_METRICS_PORT": str(free_port(None, taken)),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"services.{service}", env=environment, cwd="/"
