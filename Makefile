@@ -33,8 +33,8 @@ demo-reset:  ## Forget the demo's data
 up: setup  ## The platform without demo data
 	@$(BIN)/pingxuan up $(if $(PORT),--port $(PORT))
 
-test: setup browser  ## Every test: unit, integration, system, browser, tidy
-	$(BIN)/python -m pytest $(TESTS)
+test: setup browser  ## Every test in two processes, or those named: make test TESTS=tests/unit
+	$(BIN)/python -m $(if $(TESTS),pytest $(TESTS),tests.halves)
 
 lint: setup  ## Formatter, linter, types, import contracts, dead code, unused dependencies
 	$(BIN)/ruff format --check .
