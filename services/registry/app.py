@@ -48,7 +48,7 @@ from services.registry.reviews import api as reviews_api
 from services.registry.reviews import opening as reviews
 from services.registry.reviews import pages as review_pages
 from services.registry.rounds import api as rounds_api
-from services.registry.rounds import candidates_api, freezing, report_api
+from services.registry.rounds import candidates_api, extensions, freezing, report_api
 from services.registry.rounds import pages as admin_pages
 from services.registry.settings import RegistrySettings
 from services.registry.staff import account_pages
@@ -64,11 +64,12 @@ from services.shared.address import Addresses
 from services.shared.clock import Clock
 from services.shared.health import Health, health_router
 from services.shared.loops import ElectedLoops, Loop, Loops
-from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES, VOTING_WINDOWS
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
 from services.shared.redis_client import open_redis
+from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor
 from services.shared.tokens import StaffSigner, StaffVerifier
@@ -157,6 +158,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("relay_staff", Relay(pool, redis, REGISTRY_STAFF).relay_once, 0.2),
                 Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
                 Loop("follow_tallies", Follower(pool, redis, VOTING_TALLIES, freezing.apply_tally).follow_once, 0.3),
+                Loop("follow_windows", Follower(pool, redis, VOTING_WINDOWS, extensions.apply_window).follow_once, 0.3),
                 Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
                 Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
                 Loop("chain_log", lambda: chain_once(pool), 0.5),
@@ -170,6 +172,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
                 Loop("release_lists", lambda: proposals.release_once(pool, clock.now()), 1.0),
                 Loop("measure_objections", lambda: duties.measure_once(pool, clock.now()), 30.0),
                 Loop("sweep_objections", intake.sweep_once, 60.0),
+                ServersWatch(pool, redis).loop(),
             ],
         )
         door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
@@ -201,5 +204,5 @@ def open_files(settings: RegistrySettings) -> Files:
 
 async def _measure(clock: Clock, pool: Pool) -> int:
     """Every process corrects its own clock; while PostgreSQL is away the last offset stays."""
-    metrics.clock_offset_seconds.set(await clock.measure(pool))
+    await clock.measure(pool)
     return 0

@@ -10,7 +10,7 @@ from litestar import Response, get
 from services.registry.parts import PREFIX, parts
 from services.registry.staff.pages import renewal
 from services.shared.errors import CommonReason, Refusal
-from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES, VOTING_WINDOWS
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role
 from services.shared.status import Observed, Samples, status_route
@@ -32,8 +32,8 @@ async def _own(samples: Samples) -> dict[str, Any]:
 def _observe(request: AnyRequest) -> Observed:
     own = parts(request)
     return Observed(
-        "registry", own.settings, own.door, request.app.state.health,
-        follows=[SCORING_RANKINGS, VOTING_TALLIES], publishes=[REGISTRY_ROUNDS, REGISTRY_STAFF], own=_own,
+        "registry", own.settings, own.door, request.app.state.health, own=_own,
+        follows=[SCORING_RANKINGS, VOTING_TALLIES, VOTING_WINDOWS], publishes=[REGISTRY_ROUNDS, REGISTRY_STAFF],
     )  # fmt: skip
 
 

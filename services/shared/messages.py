@@ -13,7 +13,9 @@ import msgspec
 REGISTRY_ROUNDS = "registry.rounds"
 REGISTRY_STAFF = "registry.staff"
 VOTING_TALLIES = "voting.tallies"
+VOTING_WINDOWS = "voting.windows"
 SCORING_RANKINGS = "scoring.rankings"
+_ACTS_ON_LISTS = frozenset({"published", "list_changed", "list_confirmed", "list_retracted"})
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -64,7 +66,8 @@ class CriterionText(msgspec.Struct, frozen=True):
 class RoundMessage(msgspec.Struct, frozen=True, tag="round"):
     """A frozen round; `rules` is the text of rules.toml whose SHA-256 is `digest`.
 
-    `removed_at` is there once a rehearsal was taken out of view.
+    `removed_at` is there once a rehearsal was taken out of view. `tally_digest` names the tally that the newest
+    published ranking rests on.
     """
 
     round: str
@@ -83,6 +86,13 @@ class RoundMessage(msgspec.Struct, frozen=True, tag="round"):
     rehearsal: bool = False
     closed_early_at: datetime | None = None
     removed_at: datetime | None = None
+    tally_digest: str = ""
+
+    @property
+    def list_confirmed_at(self) -> datetime | None:
+        """When a meeting confirmed the newest list; None before, and after it was changed or retracted."""
+        acts = [event for event in self.events if event.event in _ACTS_ON_LISTS]
+        return acts[-1].at if acts and acts[-1].event == "list_confirmed" else None
 
 
 class StaffMessage(msgspec.Struct, frozen=True, tag="staff"):
@@ -99,14 +109,39 @@ class StaffMessage(msgspec.Struct, frozen=True, tag="staff"):
     channel: str = ""
 
 
+class WindowMessage(msgspec.Struct, frozen=True, tag="window"):
+    """A voting window that an outage extended for the `version`th time; `event` is told to the public."""
+
+    round: str
+    version: int
+    closes_at: datetime
+    event: RoundEvent
+
+
 class TallyMessage(msgspec.Struct, frozen=True, tag="tally"):
-    """A sealed tally. `sealed` is a TallyContent, encrypted under the tally key with the round's id as context."""
+    """A sealed tally. `sealed` is a TallyContent, encrypted under the tally key with the round's id as context.
+
+    A higher version takes the place of the one before: ballots were excluded or restored after that was sealed.
+    """
 
     round: str
     version: int
     digest: str
     sealed_at: datetime
     sealed: bytes
+
+
+class ReopenedMessage(msgspec.Struct, frozen=True, tag="reopened"):
+    """What happened to ballots since tally `version` was sealed: holds undecided, ballots excluded or restored since.
+
+    While one of them is not 0, nothing may be ranked: the next version is to be sealed first.
+    """
+
+    round: str
+    version: int
+    undecided: int
+    excluded: int
+    restored: int
 
 
 class RankingMessage(msgspec.Struct, frozen=True, tag="ranking"):
@@ -137,7 +172,8 @@ class ExclusionCount(msgspec.Struct, frozen=True):
 class TallyContent(msgspec.Struct, frozen=True):
     """What a tally says: counts of what is not excluded, per candidate and stratum; `strata`: ballots of each.
 
-    `events` are those that only voting decides: extensions of the window after an outage.
+    `events` are those that only voting decides: extensions of the window after an outage. `version` is here so that no
+    two tallies of a round have one digest.
     """
 
     round: str
@@ -148,9 +184,10 @@ class TallyContent(msgspec.Struct, frozen=True):
     turnout: int
     strata: dict[str, int] = {}
     events: list[RoundEvent] = []
+    version: int = 1
 
 
-Message = RoundMessage | StaffMessage | TallyMessage | RankingMessage
+Message = RoundMessage | StaffMessage | WindowMessage | TallyMessage | ReopenedMessage | RankingMessage
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

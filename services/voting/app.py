@@ -16,16 +16,17 @@ from services.shared.clock import Clock
 from services.shared.health import Health, health_router
 from services.shared.keys import derive
 from services.shared.loops import ElectedLoops, Loop, Loops
-from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES, VOTING_WINDOWS
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
 from services.shared.redis_client import open_redis
+from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
 from services.shared.tokens import StaffVerifier
 from services.shared.web import Edge, create_app
-from services.voting import codes_store, holds, ledger, metrics, store, tally
+from services.voting import codes_store, holds, ledger, metrics, tally, watch
 from services.voting.admission import Admission
 from services.voting.api import BallotRoute
 from services.voting.api_citizens import citizens_router
@@ -104,7 +105,7 @@ def _turnstile(settings: VotingSettings, redis: Redis) -> Turnstile:
     )  # fmt: skip
     return Turnstile(
         redis, limits, timeout_ms=settings.turnstile_timeout_ms, open_ms=settings.breaker_open_ms,
-        workers=settings.workers,
+        workers=settings.workers, shards=settings.turnstile_shards,
     )  # fmt: skip
 
 
@@ -133,18 +134,16 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
         now = context.clock.now()
         return sum([await holds.restore_overdue(pool, each, now.astimezone(each.zone).date()) for each in rounds.all()])
 
-    async def watch_holds() -> int:
-        metrics.held_ballots.set(await store.held_ballots(pool))
-        return 0
-
     return [
         Loop("follow registry.rounds", Follower(pool, redis, REGISTRY_ROUNDS, apply_round).follow_once, 0.2),
         Loop("follow registry.staff", Follower(pool, redis, REGISTRY_STAFF, apply_staff).follow_once, 0.2),
         Loop("relay voting.tallies", Relay(pool, redis, VOTING_TALLIES).relay_once, 0.2),
+        Loop("relay voting.windows", Relay(pool, redis, VOTING_WINDOWS).relay_once, 0.2),
         Loop("count ballots", lambda: tally.count_once(pool), 0.5, worth=tally.FOLLOW_MAX),
         Loop("extend windows and seal due tallies", seal_due, 1),
         Loop("restore overdue holds", restore_overdue, 30),
-        Loop("watch holds", watch_holds, 5),
+        Loop("watch rounds", lambda: watch.watch_once(context), 5),
+        ServersWatch(pool, redis).loop(),
         Loop("sweep", lambda: codes_store.sweep(pool), 60),
         Loop("give up lost deliveries", lambda: delivery_store.give_up_lost(pool, 60), 15),
     ]
@@ -162,7 +161,7 @@ def _own_loops(context: Context) -> list[Loop]:
         return changed
 
     async def measure_clock() -> int:
-        metrics.clock_offset_seconds.set(await context.clock.measure(context.pool))
+        await context.clock.measure(context.pool)
         metrics.turnstile_available.set(1 if context.turnstile.available else 0)
         context.turnstile.epoch = await ledger.epoch(context.pool)
         return 0
@@ -232,7 +231,10 @@ class Application:
             )  # fmt: skip
             stack.push_async_callback(pool.close)
             # Loops wait for replies longer than a batch may: they have a client of their own.
-            fast = open_redis(settings.redis_url, timeout_s=0.2, connections_max=8, name="voting")
+            fast = open_redis(
+                settings.redis_url, timeout_s=0.2, name="voting",
+                connections_max=8 + settings.turnstile_shards * settings.batches_in_flight_max,
+            )  # fmt: skip
             slow = open_redis(settings.redis_url, timeout_s=5.0, connections_max=8, name="voting-loops")
             stack.push_async_callback(fast.aclose)
             stack.push_async_callback(slow.aclose)

@@ -1,13 +1,16 @@
 """Extending the window by the outage rule: decided by the elected process, once a minute, from the heartbeats.
 
 Sealing comes after it in the same loop and under the same lock, so that no tally is sealed over an outage that was not
-judged yet. An extension is published as an event and never taken back; a round closed by hand is not extended.
+judged yet. An extension is published as an event, told to the registry in the same transaction, and never taken back; a
+round closed by hand is not extended.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from services.shared import outbox
+from services.shared.messages import VOTING_WINDOWS, WindowMessage
 from services.shared.postgres import Pool, transaction
 from services.voting import metrics, outage_store
 from services.voting.outage import Failure, Window, find_failure, judged
@@ -55,9 +58,12 @@ class Extender:
             done = await outage_store.extend(
                 connection, frozen.number, number, window.closes, window.closes + by, failure
             )
-        if done:
-            metrics.extensions_total.inc()
-        return done
+            if done is None:
+                return False
+            told = WindowMessage(frozen.id, done.number, done.closes, frozen.extension_event(done))
+            await outbox.append(connection, VOTING_WINDOWS, told)
+        metrics.extensions_total.inc()
+        return True
 
 
 def _window(frozen: FrozenRound) -> Window | None:

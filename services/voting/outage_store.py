@@ -54,12 +54,13 @@ async def extensions(reader: Pool | Connection, round_number: int) -> tuple[Exte
 
 async def extend(
     connection: Connection, round_number: int, number: int, closed_before: datetime, closes: datetime, failure: Failure
-) -> bool:
-    """True when this call extended the window; False when it was sealed or another process was first."""
-    added: str = await connection.execute(
+) -> Extension | None:
+    """The extension this call decided; None when the round was sealed or another process was first."""
+    added = await connection.fetchrow(
         "INSERT INTO extensions (round_number, number, closed_before, closes, failed_from, failed_until)"
         " SELECT r.number, $2, $3, $4, $5, $6 FROM rounds AS r WHERE r.number = $1 AND r.sealed_at IS NULL"
-        " ON CONFLICT DO NOTHING",
+        " ON CONFLICT DO NOTHING"
+        " RETURNING number, closed_before, closes, failed_from, failed_until, decided_at",
         round_number,
         number,
         closed_before,
@@ -67,4 +68,4 @@ async def extend(
         failure.since,
         failure.until,
     )
-    return added.endswith(" 1")
+    return Extension(**added) if added else None

@@ -86,19 +86,21 @@ class FrozenRound:
     @property
     def extension_events(self) -> list[RoundEvent]:
         """The extensions as they are published."""
-        return [RoundEvent(each.decided_at, "extension", self._extension_text(each)) for each in self.extensions]
+        return [self.extension_event(each) for each in self.extensions]
 
     @property
     def events(self) -> list[RoundEvent]:
         """Everything that happened to the round after it was frozen, in order."""
         return sorted([*self.message.events, *self.extension_events], key=lambda event: event.at)
 
-    def _extension_text(self, extension: Extension) -> str:
+    def extension_event(self, extension: Extension) -> RoundEvent:
+        """One extension as it is published."""
         before, closes, since, until = (
             moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
             for moment in (extension.closed_before, extension.closes, extension.failed_from, extension.failed_until)
         )
-        return f"投票截止由 {before} 延长至 {closes}：{since} 至 {until} 投票服务未能正常受理"
+        detail = f"投票截止由 {before} 延长至 {closes}：{since} 至 {until} 投票服务未能正常受理"
+        return RoundEvent(extension.decided_at, "extension", detail)
 
     @property
     def published(self) -> bool:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from litestar import Request
 
-from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES, VOTING_WINDOWS
 from services.shared.status import Observed, Samples, status_route
 from services.voting import codes_store, store
 from services.voting.context import Context
 from services.voting.rounds import FrozenRound
+from services.voting.watch import shown_rounds
 
 PREFIX = "/api/voting/v1"
 # What a limit, not a rule, answers: it may have met an honest person.
 _LIMITS = ("challenge_required", "too_many_attempts")
-_SHOWN_AFTER = timedelta(days=7)
 
 
 async def own_status(context: Context, samples: Samples) -> dict[str, Any]:
@@ -31,7 +30,7 @@ async def own_status(context: Context, samples: Samples) -> dict[str, Any]:
         "codes": await _codes(context, samples),
         "holds": await store.holds_by_reason(context.pool),
         "blocks": await _blocks(context, samples),
-        "windows": [await _window(context, each) for each in context.rounds.all() if _is_shown(context, each)],
+        "windows": [await _window(context, each) for each in shown_rounds(context)],
     }
 
 
@@ -79,11 +78,6 @@ async def _blocks(context: Context, samples: Samples) -> dict[str, Any]:
     return {"limited": limited, "attempts": limited + decisions.get("recorded", 0), **states}
 
 
-def _is_shown(context: Context, frozen: FrozenRound) -> bool:
-    """Rounds that go on, or ended a short while ago."""
-    return frozen.closes is None or context.clock.now() < frozen.closes + _SHOWN_AFTER
-
-
 async def _window(context: Context, frozen: FrozenRound) -> dict[str, Any]:
     return {
         "round": frozen.id,
@@ -105,7 +99,7 @@ def _observe(request: Request[Any, Any, Any]) -> Observed:
 
     return Observed(
         "voting", context.settings, context.door, request.app.state["health"],
-        follows=[REGISTRY_ROUNDS, REGISTRY_STAFF], publishes=[VOTING_TALLIES], own=own,
+        follows=[REGISTRY_ROUNDS, REGISTRY_STAFF], publishes=[VOTING_TALLIES, VOTING_WINDOWS], own=own,
     )  # fmt: skip
 
 

@@ -19,9 +19,9 @@ REPLAY_KEYS = "~*:replay"
 
 # Voting's limits carry the hash tag of their round and shard first, so that one Lua call has one slot in a cluster.
 KEY_RULES = {
-    "registry": f"~registry.* {REPLAY_KEYS} %R~scoring.* %R~voting.tallies*",
+    "registry": f"~registry.* {REPLAY_KEYS} %R~scoring.* %R~voting.*",
     "voting": f"~voting.* ~{{* {REPLAY_KEYS} %R~registry.*",
-    "scoring": f"~scoring.* {REPLAY_KEYS} %R~registry.* %R~voting.*",
+    "scoring": f"~scoring.* {REPLAY_KEYS} %R~registry.* %R~voting.tallies*",
 }
 # Order matters: categories are taken away again before single commands are given.
 # SCAN and its like would name everybody's keys.

@@ -105,7 +105,7 @@ def _events(round_: Round, today: date) -> list[str]:
     zone = ZoneInfo(round_.timezone)
     return [
         f"{each.at.astimezone(zone):%H:%M}　{EVENTS.get(each.event, each.event)}"
-        for each in round_.events
+        for each in round_.public_events
         if each.at.astimezone(zone).date() == today
     ]
 

@@ -31,6 +31,8 @@ COMPANIONS = ("candidates.csv", "channels.toml", "criteria.toml", "experts.toml"
 SECRET_FILES = frozenset({"reveal.toml"})
 CANDIDATES_MAX = 10_000
 _APPLICATION = re.compile(r"applications/[^/\x00-\x1f]{1,100}\.toml")
+# Pages of a result beside which a candidate's own page stands, as /results/{round}/{candidate}.
+RESERVED_CANDIDATES = frozenset({"exclusions", "statistics", "units", "versions"})
 _COMPARED = ("title", "unit", "channel", "category", "level")
 
 
@@ -135,6 +137,10 @@ def _read_candidates(
         if not any(_APPLICATION.fullmatch(name) for name in files):
             problems.append(Problem("candidates.csv", 0, "is missing, and there are no applications/*.toml; give one"))
         return []
+    reserved = sorted(RESERVED_CANDIDATES & {each.candidate for each in listed})
+    problems += [
+        Problem("candidates.csv", 0, f"candidate {shown(each)} is the name of a page; rename it") for each in reserved
+    ]
     if len(listed) > CANDIDATES_MAX:
         problems.append(Problem("candidates.csv", 0, f"has {len(listed)} candidates; at most {CANDIDATES_MAX} fit"))
     return listed

@@ -119,7 +119,7 @@ async def load(pool: Pool, files: Mapping[str, str], wanted: Wanted, settings: R
         await store.lock_round(connection, round_id)
         known = await known_round(connection, round_id, files, wanted)
         if known is not None:
-            metrics.rounds_loaded_total.labels("known").inc()
+            metrics.rounds_loaded_total.labels(metrics.Loading.KNOWN).inc()
             return known, False
         if await store.call_exists(connection, round_id):
             raise Refusal(
@@ -128,7 +128,7 @@ async def load(pool: Pool, files: Mapping[str, str], wanted: Wanted, settings: R
             )
         await freeze(connection, files, wanted, settings)
         made = await store.publish(connection, round_id)
-    metrics.rounds_loaded_total.labels("frozen").inc()
+    metrics.rounds_loaded_total.labels(metrics.Loading.FROZEN).inc()
     return made, True
 
 
@@ -188,5 +188,6 @@ def _may_be_extended(kept: store.KeptSeed) -> bool:
 
 async def apply_tally(connection: Connection, message: Message) -> None:
     """Follower of `voting.tallies`: a sealed round's voting is over for good. Its content stays unread here."""
-    assert isinstance(message, TallyMessage)
+    if not isinstance(message, TallyMessage):
+        return  # what happens to ballots after the seal concerns scoring
     await store.reveal_seed(connection, message.round, message.sealed_at)

@@ -148,7 +148,7 @@ async def round_page(request: AnyRequest, round_id: FromPath[str]) -> Response[A
         steps=steps, step=current(steps), may_act=staff.has(Role.ADMINISTRATOR), rules=rules,
         decides=staff.has(Role.ADMINISTRATOR, Role.AUDITOR),
         waiting=await overview_store.waiting(own.pool, round_.round), where=waiting_place,
-        extended=[each for each in round_.events if each.event == "extension"],
+        extended=round_.extensions,
         versions=await lists.versions(own.pool, round_.round),
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from services.registry.rounds.files import SECRET_FILES, Draft
 from services.registry.rounds.views import Round, RoundLine
 from services.shared import outbox
 from services.shared.errors import Refusal
-from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, Party, RoundEvent
+from services.shared.messages import REGISTRY_ROUNDS, CandidateCard, CriterionText, Party, RoundEvent, WindowMessage
 from services.shared.postgres import Connection, Pool
 
 ROUND_LOCK = 0x7078
@@ -184,16 +184,23 @@ async def load_round(connection: Connection | Pool, round_id: str) -> Round | No
         " r.rehearsal, r.open_for_s,"
         " r.voting_opens_at, r.voting_closes_at, r.frozen_at, r.criteria, r.experts, r.warnings,"
         " s.version, s.closed_early_at, s.removed_at, s.list_version, s.ranking_version,"
-        " CASE WHEN s.lots_revealed_at IS NULL THEN '' ELSE coalesce(x.lots_seed, '') END AS lots_seed"
+        " extended_to(r.round) AS extended_to,"
+        " CASE WHEN s.lots_revealed_at IS NULL THEN '' ELSE coalesce(x.lots_seed, '') END AS lots_seed,"
+        " coalesce((SELECT tally_digest FROM lists l WHERE l.round = r.round AND l.version = s.list_version), '')"
+        "  AS tally_digest"
         " FROM rounds r JOIN round_states s USING (round) LEFT JOIN round_secrets x USING (round) WHERE r.round = $1",
         round_id,
     )
     if row is None:
         return None
     events = await connection.fetch("SELECT at, event, detail FROM round_events WHERE round = $1 ORDER BY id", round_id)
+    extensions = await connection.fetch(
+        "SELECT at, 'extension' AS event, detail FROM round_extensions WHERE round = $1 ORDER BY version", round_id
+    )
     fields: dict[str, Any] = dict(row)
     fields["criteria"] = msgspec.convert(row["criteria"], list[CriterionText])
-    fields["events"] = [RoundEvent(each["at"], each["event"], each["detail"]) for each in events]
+    fields["events"] = [RoundEvent(**each) for each in events]
+    fields["extensions"] = [RoundEvent(**each) for each in extensions]
     fields["candidates"] = await _cards(connection, round_id)
     return Round(**fields)
 
@@ -239,7 +246,7 @@ async def all_rounds(pool: Pool) -> list[RoundLine]:
     """Every round, newest first."""
     rows = await pool.fetch(
         "SELECT r.round, r.title, r.digest, s.version, r.frozen_at, r.voting_opens_at,"
-        " coalesce(s.closed_early_at, r.voting_closes_at) AS voting_ends_at, s.list_version,"
+        " coalesce(s.closed_early_at, extended_to(r.round), r.voting_closes_at) AS voting_ends_at, s.list_version,"
         " r.rehearsal, s.removed_at, (SELECT count(*) FROM candidates c WHERE c.round = r.round) AS candidates"
         " FROM rounds r JOIN round_states s USING (round) ORDER BY r.frozen_at DESC, r.round"
     )
@@ -278,6 +285,16 @@ async def concerns(
     return found
 
 
+async def add_extension(connection: Connection, message: WindowMessage) -> bool:
+    """Keep an extension of a known round; returns whether this call did."""
+    done: str = await connection.execute(
+        "INSERT INTO round_extensions (round, version, closes_at, at, detail)"
+        " SELECT round, $2, $3, $4, $5 FROM rounds WHERE round = $1 ON CONFLICT DO NOTHING",
+        message.round, message.version, message.closes_at, message.event.at, message.event.detail,
+    )  # fmt: skip
+    return done.endswith(" 1")
+
+
 async def close_early(connection: Connection, round_id: str, at: datetime) -> None:
     await connection.execute("UPDATE round_states SET closed_early_at = $2 WHERE round = $1", round_id, at)
 
@@ -295,7 +312,7 @@ async def seeds_to_reveal(pool: Pool, now: datetime) -> list[KeptSeed]:
     rows = await pool.fetch(
         "SELECT r.round, r.rules, s.closed_early_at IS NOT NULL AS closed_early"
         " FROM rounds r JOIN round_states s USING (round) JOIN round_secrets x USING (round)"
-        " WHERE s.lots_revealed_at IS NULL AND coalesce(s.closed_early_at, r.lots_after) <= $1"
+        " WHERE s.lots_revealed_at IS NULL AND coalesce(s.closed_early_at, extended_to(r.round), r.lots_after) <= $1"
         " ORDER BY r.round LIMIT 100",
         now,
     )

@@ -56,10 +56,19 @@ class Round(msgspec.Struct, frozen=True):
     ranking_version: int
     closed_early_at: datetime | None
     removed_at: datetime | None
+    tally_digest: str = ""
+    extended_to: datetime | None = None
+    extensions: list[RoundEvent] = []
 
     @property
     def voting_ends_at(self) -> datetime | None:
-        return self.closed_early_at or self.voting_closes_at
+        """The moment in force: closed by hand, else extended after an outage, else as the rules say."""
+        return self.closed_early_at or self.extended_to or self.voting_closes_at
+
+    @property
+    def public_events(self) -> list[RoundEvent]:
+        """Everything that happened to the round, what voting decided too; `message` leaves that to voting."""
+        return sorted([*self.events, *self.extensions], key=lambda event: event.at)
 
     def phase(self, now: datetime) -> Phase:
         return phase_of(self.voting_opens_at, self.voting_ends_at, self.list_version, now)
@@ -71,7 +80,7 @@ class Round(msgspec.Struct, frozen=True):
             consent=self.consent, candidates=self.candidates, criteria=self.criteria, experts=self.experts,
             events=self.events, lots_seed=self.lots_seed, list_version=self.list_version,
             ranking_version=self.ranking_version, rehearsal=self.rehearsal, closed_early_at=self.closed_early_at,
-            removed_at=self.removed_at,
+            removed_at=self.removed_at, tally_digest=self.tally_digest,
         )  # fmt: skip
 
     def windows(self) -> dict[str, dict[str, datetime]]:
@@ -138,7 +147,7 @@ def public_facts(round_: Round, now: datetime) -> dict[str, Any]:
         "lots_seed": round_.lots_seed,
         "list_version": round_.list_version,
         "ranking_version": round_.ranking_version,
-        "events": round_.events,
+        "events": round_.public_events,
         "candidates": [card_facts(card) for card in round_.candidates],
     }
 

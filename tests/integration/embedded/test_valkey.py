@@ -34,11 +34,11 @@ async def open_as(servers: PlatformServers) -> AsyncIterator[Open]:
 
 WRITES = {
     "registry": {"registry.rounds", "voting.tallies:replay"},
-    "voting": {"voting.tallies", "{kunming-2021:3}:voter", "registry.rounds:replay"},
+    "voting": {"voting.tallies", "voting.windows", "{kunming-2021:3}:voter", "registry.rounds:replay"},
     "scoring": {"scoring.rankings", "registry.rounds:replay", "voting.tallies:replay"},
 }
 READS = {
-    "registry": {"scoring.rankings", "voting.tallies"},
+    "registry": {"scoring.rankings", "voting.tallies", "voting.windows"},
     "voting": {"registry.rounds"},
     "scoring": {"registry.rounds", "voting.tallies"},
 }

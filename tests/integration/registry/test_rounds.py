@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,19 @@ import pytest
 
 from services.cli.audit import violations
 from services.cli.rounds import read_folder
-from services.registry.rounds import freezing
-from services.shared.messages import REGISTRY_ROUNDS, VOTING_TALLIES, Party, RoundMessage, TallyMessage, encode
+from services.registry.rounds import freezing, store
+from services.shared.messages import (
+    REGISTRY_ROUNDS,
+    VOTING_TALLIES,
+    VOTING_WINDOWS,
+    Message,
+    Party,
+    RoundEvent,
+    RoundMessage,
+    TallyMessage,
+    WindowMessage,
+    encode,
+)
 from services.shared.outbox import heartbeat_key
 from services.shared.ranking.rules import parse_rules
 from tests.integration.registry.conftest import Registry, simple_files
@@ -218,6 +230,32 @@ async def test_a_round_closed_by_hand_is_not_extended_and_its_seed_waits_for_not
     assert (await rounds_sent(registry, 3))[-1].lots_seed == SEED
 
 
+async def test_a_window_that_voting_extended_is_open_here_too_and_may_be_closed_by_hand(registry: Registry) -> None:
+    """Told over the stream, in order, again and for a round that is unknown here; the moment in force is the newest."""
+    await registry.load(extendable_files())
+    round_ = await store.require_round(registry.parts.pool, "small")
+    assert round_.voting_closes_at is not None
+    ends = [round_.voting_closes_at + timedelta(hours=2 * k) for k in (1, 2)]
+    event = RoundEvent(round_.voting_closes_at, "extension", "延长")
+    told = [WindowMessage("small", k, at, event) for k, at in enumerate(ends, start=1)]
+    await publish(registry, VOTING_WINDOWS, [*told, told[0], WindowMessage("elsewhere", 1, ends[0], event)])
+
+    async def known() -> bool:
+        return len((await store.require_round(registry.parts.pool, "small")).extensions) == 2
+
+    await wait_until(known, 10, "the registry knows both extensions")
+    registry.pass_time((ends[1] - registry.parts.clock.now()).total_seconds() - 60)
+    facts = (await registry.call("GET", "/rounds/small")).json()
+    assert facts["phase"] == "open"
+    assert [each["event"] for each in facts["events"]].count("extension") == 2
+    assert all(each.event != "extension" for each in (await rounds_sent(registry, 1))[-1].events)
+    closed = await registry.call("POST", "/rounds/small/close", json={"reason": "x"})
+    assert closed.status_code == 200, closed.text
+    kept = await registry.parts.pool.fetchval("SELECT count(*) FROM log_entries WHERE action = 'round.extended'")
+    assert kept == 2
+    assert await violations({"registry": registry.database.app_url}) == []
+
+
 async def test_a_sealed_round_without_lots_or_unknown_here_changes_nothing(registry: Registry) -> None:
     await registry.load(simple_files())
     async with registry.parts.pool.acquire() as connection:
@@ -228,10 +266,16 @@ async def test_a_sealed_round_without_lots_or_unknown_here_changes_nothing(regis
 
 
 async def seal(registry: Registry, round_id: str, at: datetime) -> None:
-    """What voting's relay does when it has sealed a round; the content is for scoring only."""
-    await registry.redis.hset(heartbeat_key(VOTING_TALLIES), mapping={"n": 1, "at": at.isoformat()})
-    body = encode(TallyMessage(round_id, 1, "digest", at, b"unreadable"))
-    await registry.redis.xadd(VOTING_TALLIES, {"body": body}, id="1-0")
+    """What voting tells when it has sealed a round; the content is for scoring only."""
+    await publish(registry, VOTING_TALLIES, [TallyMessage(round_id, 1, "digest", at, b"unreadable")])
+
+
+async def publish(registry: Registry, stream: str, messages: Sequence[Message]) -> None:
+    """What voting's relay does."""
+    at = registry.parts.clock.now().isoformat()
+    await registry.redis.hset(heartbeat_key(stream), mapping={"n": len(messages), "at": at})
+    for n, message in enumerate(messages, start=1):
+        await registry.redis.xadd(stream, {"body": encode(message)}, id=f"{n}-0")
 
 
 async def test_a_seed_that_does_not_belong_to_the_commitment_is_refused(registry: Registry) -> None:

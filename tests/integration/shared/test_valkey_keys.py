@@ -10,7 +10,7 @@ from redis.exceptions import NoPermissionError
 
 from services.cli.people import solve
 from services.cli.supervisor import PlatformServers
-from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
+from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES, VOTING_WINDOWS
 from services.shared.outbox import heartbeat_key, replay_key
 from tests.integration.shared.conftest import Channel
 from tests.integration.voting.conftest import Voting, clock, settings_changes, voting
@@ -18,7 +18,7 @@ from tests.support.rounds import round_message, rules_text
 from tests.support.waiting import wait_until
 
 __all__ = ["clock", "settings_changes", "voting"]
-STREAMS = (REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES, SCORING_RANKINGS)
+STREAMS = (REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TALLIES, VOTING_WINDOWS, SCORING_RANKINGS)
 ENDLESS = {name for stream in STREAMS for name in (stream, heartbeat_key(stream), replay_key(stream))}
 
 

@@ -12,7 +12,7 @@ import pytest
 from services.cli.audit import violations
 from services.shared.clock import Clock
 from services.shared.errors import Refusal
-from services.shared.messages import RoundMessage
+from services.shared.messages import RoundMessage, WindowMessage, decode
 from services.voting import outage_store, tally
 from services.voting.extensions import Extender
 from services.voting.outage import Minute
@@ -94,6 +94,11 @@ async def test_ten_failed_minutes_extend_the_window_and_everybody_is_told(voting
     facts: dict[str, Any] = (await voting.http.get("/api/voting/v1/rounds/small")).json()
     assert datetime.fromisoformat(facts["windows"]["voting"]["closes"]) == closed_before + timedelta(minutes=120)
     assert [event["event"] for event in facts["events"]] == ["extension"]
+    body = await voting.context.pool.fetchval("SELECT body FROM outbox WHERE stream = 'voting.windows'")
+    told = decode(body)
+    assert isinstance(told, WindowMessage)
+    assert (told.version, told.closes_at) == (1, closed_before + timedelta(minutes=120))
+    assert told.event.detail == facts["events"][0]["detail"]
     assert await violations({"voting": voting.database.app_url}) == []
 
 

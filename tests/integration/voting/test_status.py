@@ -34,7 +34,10 @@ async def test_an_operator_sees_how_voting_is_and_no_candidate(voting: Voting, o
     assert told["database"]["connections"] >= 1
     assert told["valkey"]["answer_ms"] > 0
     assert {each["stream"] for each in told["follows"]} == {"registry.rounds", "registry.staff"}
-    assert [(each["stream"], each["waiting"]) for each in told["publishes"]] == [("voting.tallies", 0)]
+    assert [(each["stream"], each["waiting"]) for each in told["publishes"]] == [
+        ("voting.tallies", 0),
+        ("voting.windows", 0),
+    ]
     assert told["ballots"]["decisions"]["recorded"] >= 1
     assert told["ballots"]["seconds"]["buckets"][-1][0] is None
     assert told["codes"]["spent"]["minute"] >= 1
