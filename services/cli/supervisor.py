@@ -12,11 +12,13 @@ import os
 import signal
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
 
 from services.cli.embedded import caddy, databases, keys, postgres, valkey
+from services.cli.embedded.backups import BackupFolder, archive_settings
 from services.cli.embedded.child import Child, ChildSpec
 from services.cli.embedded.home import (
     Home,
@@ -30,12 +32,15 @@ from services.cli.embedded.home import (
     write_private,
 )
 from services.cli.embedded.keys import SERVICES, Keys
+from services.cli.embedded.observed import Observed
 from services.cli.embedded.processes import boot_id, end_orphans
 from services.cli.embedded.service import service_child
+from services.shared.metrics import serve_metrics
 
 PORT = 8000
 SERVICE_PORTS = {"voting": 8001, "registry": 8002, "scoring": 8003}
 METRICS_PORTS = {"registry": 9101, "voting": 9102, "scoring": 9103}
+PLATFORM_METRICS_PORT = 9104
 SERVER_READY_WITHIN_S = 60.0
 SERVICE_READY_WITHIN_S = 60.0
 PROXY_READY_WITHIN_S = 15.0
@@ -58,6 +63,7 @@ class PlatformServers:
         *,
         database_url: str | None = None,
         redis_url: str | None = None,
+        backup: str | os.PathLike[str] | None = None,
     ) -> None:
         self.home = home if isinstance(home, Home) else Home.at(home)
         self.environment: dict[str, str] = {}
@@ -65,6 +71,7 @@ class PlatformServers:
         self.operator_redis_url = ""
         self._database_url = os.environ.get("DATABASE_URL", "") if database_url is None else database_url
         self._redis_url = os.environ.get("REDIS_URL", "") if redis_url is None else redis_url
+        self._backup = BackupFolder(Path(backup).expanduser().absolute()) if backup else None
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
         self._taken: set[int] = set()
@@ -106,13 +113,26 @@ class PlatformServers:
 
     async def _start_postgres(self) -> None:
         if self._database_url:
+            if self._backup is not None:
+                raise PlatformError("--backup is for the embedded PostgreSQL: the server of DATABASE_URL has its own")
             self.admin_database_url = self._database_url
             return
         password = self.keys.postgres_admin_password
         identity = await postgres.choose_identity(self.home)
         await postgres.ensure_cluster(self.home, identity, password)
         self.admin_database_url = postgres.admin_url(password, self.home.socket_folder())
-        await self._run(postgres.postgres_child(self.home, identity, password), SERVER_READY_WITHIN_S)
+        archive = self._archive()
+        await self._run(postgres.postgres_child(self.home, identity, password, archive), SERVER_READY_WITHIN_S)
+
+    def _archive(self) -> dict[str, str]:
+        """PostgreSQL's settings for the backup folder, {} without one."""
+        if self._backup is None:
+            if _was_archived(self.home):
+                _log.warning("the archive of this home ends here: start with --backup to go on with it")
+            return {}
+        self._backup.create()
+        postgres.give(self._backup.wal, self.home)
+        return archive_settings(self._backup)
 
     async def _start_valkey(self) -> None:
         passwords = self.keys.valkey_passwords
@@ -159,6 +179,8 @@ class PlatformServers:
             "SMS_PROVIDER": "outbox",
             "TRUSTED_PROXIES": "127.0.0.1,::1",
         }
+        if self._backup is not None:
+            environment["PINGXUAN_BACKUP"] = str(self._backup.folder)
         for service in SERVICES:
             environment |= self._service_secrets(service, made)
         return environment
@@ -223,19 +245,39 @@ class Platform(PlatformServers):
         proxy: bool = True,
         database_url: str | None = None,
         redis_url: str | None = None,
+        backup: str | os.PathLike[str] | None = None,
         modules: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(home, database_url=database_url, redis_url=redis_url)
+        super().__init__(home, database_url=database_url, redis_url=redis_url, backup=backup)
         self._asked = {"proxy": port, "voting": voting_port}
         self._host = host
         self._workers = workers or max(1, min(4, (os.cpu_count() or 1) // 2))
         self._proxy = proxy
         self._modules = {service: f"services.{service}" for service in SERVICES} | dict(modules or {})
+        self._metrics: asyncio.Server | None = None
 
     async def _start(self) -> None:
         await super()._start()
+        await self._tell_metrics()
         for service in SERVICES:
             await self._spawn(service_child(self.home, service, self.environment, self._modules[service]))
+
+    async def _tell_metrics(self) -> None:
+        observed = Observed(self.home.folder, lambda: self._children)
+        try:
+            self._metrics = await serve_metrics(observed.exposition, port=self._ports["platform_metrics"])
+        except OSError:
+            # Somebody was quicker to this port: nobody votes by metrics.
+            _log.warning(
+                "metrics of the platform itself cannot be told: port %d is taken", self._ports["platform_metrics"]
+            )
+
+    async def stop(self) -> None:
+        """The whole platform, its own metrics last."""
+        await super().stop()
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
 
     def _choose_ports(self) -> None:
         asked = {"proxy": "--port", "voting": "--voting-port"}
@@ -250,6 +292,7 @@ class Platform(PlatformServers):
             if service not in self._ports:
                 self._ports[service] = free_port(SERVICE_PORTS[service], self._taken)
             self._ports[f"{service}_metrics"] = free_port(METRICS_PORTS[service], self._taken)
+        self._ports["platform_metrics"] = free_port(PLATFORM_METRICS_PORT, self._taken)
         super()._choose_ports()
 
     def _environment(self) -> dict[str, str]:
@@ -272,10 +315,14 @@ class Platform(PlatformServers):
 
     @property
     def urls(self) -> dict[str, str]:
-        """`origin`, each service's own address, and `<service>_metrics`; without a proxy the origin is voting's."""
+        """`origin`, each service's own address, `<service>_metrics` and `platform_metrics` (the supervisor's own).
+
+        Without a proxy the origin is voting's.
+        """
         urls = {service: f"http://127.0.0.1:{self._ports[service]}" for service in SERVICES}
         for service in SERVICES:
             urls[f"{service}_metrics"] = f"http://127.0.0.1:{self._ports[f'{service}_metrics']}/metrics"
+        urls["platform_metrics"] = f"http://127.0.0.1:{self._ports['platform_metrics']}/metrics"
         host = reachable(self._host)
         urls["origin"] = f"http://{host}:{self._ports['proxy']}" if self._proxy else urls["voting"]
         return urls
@@ -312,3 +359,9 @@ def _last_ports(home: Home) -> dict[str, int]:
         return {str(name): int(number) for name, number in ports.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _was_archived(home: Home) -> bool:
+    with suppress(OSError):
+        return "\nPINGXUAN_BACKUP=" in home.environment_file.read_text("utf-8")
+    return False

@@ -54,9 +54,16 @@ class JsonLines(logging.Formatter):
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that take ballots.  [default: half the cores]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address the origin listens on.")
 @click.option("--proxy/--no-proxy", default=True, show_default=True, help="Put Caddy in front of the services.")
+@click.option("--backup", envvar="PINGXUAN_BACKUP", type=click.Path(file_okay=False), help="Archive every change here.")
 @click.option("--home", type=click.Path(file_okay=False), help="Data folder.  [default: PINGXUAN_HOME or ./.pingxuan]")
 def up(
-    port: int | None, voting_port: int | None, workers: int | None, host: str, proxy: bool, home: str | None
+    port: int | None,
+    voting_port: int | None,
+    workers: int | None,
+    host: str,
+    proxy: bool,
+    backup: str | None,
+    home: str | None,
 ) -> None:
     """Run the whole platform: PostgreSQL, Valkey, the three services and Caddy.
 
@@ -67,7 +74,9 @@ def up(
     Example:
       pingxuan up --port 8000
     """
-    platform = Platform(Home.at(home), port=port, voting_port=voting_port, workers=workers, host=host, proxy=proxy)
+    platform = Platform(
+        Home.at(home), port=port, voting_port=voting_port, workers=workers, host=host, proxy=proxy, backup=backup
+    )  # fmt: skip
     try:
         asyncio.run(run_until_stopped(platform, lambda: _run(platform)))
     except StartFailed as error:

@@ -24,7 +24,8 @@ from services.voting import metrics
 from services.voting.entry import Entry
 from services.voting.ledger import LedgerWriter, Recorded
 from services.voting.reasons import Reason
-from services.voting.turnstile import Decision, Hint, Memory, Turnstile, person_of
+from services.voting.shards import Decision, Hint, Memory, packed_person
+from services.voting.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,13 @@ class Ballot(msgspec.Struct):
     """A request on its way, and who waits for it.
 
     `refusal` is what is answered when no earlier ballot with this id is found; the entry then only looks up.
+    `submitted_at` is the monotonic clock's.
     """
 
     entry: Entry
     future: asyncio.Future[Outcome]
     refusal: Refused | None = None
+    submitted_at: float = 0.0
 
 
 _SEALED = Refused(Reason.OVERLOADED, "The vote has just ended and its tally is sealed.", 30)
@@ -89,8 +92,9 @@ class Admission:
         self._turnstile, self._writers = turnstile, writers
         self._batch_max, self._queue_max, self._retries = batch_max, queue_max, retries
         self._wait_max_s = wait_max_s
+        metrics.ballot_queue_max.set(queue_max)
         self._queue: deque[Ballot] = deque()
-        self._waiting: deque[tuple[float, Ballot]] = deque()
+        self._waiting: deque[Ballot] = deque()
         self._arrived = asyncio.Event()
         self._memories: list[Memory] = []
         self._lanes: list[asyncio.Task[None]] = []
@@ -115,8 +119,9 @@ class Admission:
 
     def submit(self, ballot: Ballot) -> asyncio.Future[Outcome]:
         """Leave a ballot; its future gets the outcome after the commit."""
+        ballot.submitted_at = time.monotonic()
         self._queue.append(ballot)
-        self._waiting.append((time.monotonic() + self._wait_max_s, ballot))
+        self._waiting.append(ballot)
         self._arrived.set()
         return ballot.future
 
@@ -125,9 +130,9 @@ class Admission:
 
         One sweep for all: a timer per ballot would cost a tenth of its CPU.
         """
-        now, given_up = time.monotonic(), 0
-        while self._waiting and (self._waiting[0][1].future.done() or self._waiting[0][0] <= now):
-            _, ballot = self._waiting.popleft()
+        long_ago, given_up = time.monotonic() - self._wait_max_s, 0
+        while self._waiting and (self._waiting[0].future.done() or self._waiting[0].submitted_at <= long_ago):
+            ballot = self._waiting.popleft()
             given_up += not ballot.future.done()
             settle(ballot, _SLOW)
         return given_up
@@ -138,6 +143,8 @@ class Admission:
                 self._arrived.clear()
                 await self._arrived.wait()
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_max))]
+            # Once a batch: the first has waited longest, and a measurement per ballot would cost what it measures.
+            metrics.batch_wait_seconds.observe(time.monotonic() - batch[0].submitted_at)
             metrics.batch_ballots.observe(len(batch))
             metrics.ballot_queue_length.set(len(self._queue))
             try:
@@ -234,11 +241,15 @@ class Admission:
         entry = ballot.entry
         of_this_period = recorded.fresh or (entry.period == 0 and entry.reissue == 0)
         if len(self._memories) < self._batch_max * 4 and ballot.refusal is None and of_this_period:
-            recorded_at_us = (recorded.recorded_at - _EPOCH) // _MICROSECOND
-            hint = Hint(
-                recorded.ballot_id.bytes, pack(recorded.choices), recorded.receipt, recorded_at_us, recorded.index
-            )
-            self._memories.append(Memory(entry.tag, person_of(entry), hint))
+            who = (entry.voter_key, entry.period, entry.reissue)
+            self._memories.append(memory_of(entry.tag, who, recorded))
+
+
+def memory_of(tag: str, who: tuple[bytes, int, int], recorded: Recorded) -> Memory:
+    """What the turnstile is told of a recorded ballot; `who` is voter key, period and reissue."""
+    recorded_at_us = (recorded.recorded_at - _EPOCH) // _MICROSECOND
+    hint = Hint(recorded.ballot_id.bytes, pack(recorded.choices), recorded.receipt, recorded_at_us, recorded.index)
+    return Memory(tag, packed_person(*who), hint)
 
 
 def pack(choices: Sequence[int]) -> bytes:

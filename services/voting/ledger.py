@@ -5,8 +5,9 @@ Called by `admission.py` for recording and by the citizens' calls for looking up
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -15,11 +16,12 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.shared.postgres import Connection, Dedicated, Pool, connect
+from services.shared.postgres import Connection, Dedicated, Pool, connect, transaction
 from services.voting.entry import Entry
 
 RECEIPT_BYTES = 12
 _SALT_BYTES = 16
+_READ_ROWS = 2000
 _SHARD = b"\0"
 _NOTHING = bytes(8)
 _by_key = attrgetter("key")
@@ -125,9 +127,30 @@ def _kind(entry: Entry) -> _Kind:
 
 
 async def epoch(connection: Connection | Pool) -> bytes:
-    """Changes with every restore or promotion; hints of another epoch count for nothing."""
-    found: UUID = await connection.fetchval("SELECT epoch FROM ledger_epoch ORDER BY since DESC LIMIT 1")
-    return found.bytes
+    """Changes with every restore or promotion (the server's timeline); hints of another epoch count for nothing."""
+    found: str = await connection.fetchval(
+        "SELECT concat_ws('/', epoch, left(pg_walfile_name(pg_current_wal_lsn()), 8)) FROM ledger_epoch"
+        " ORDER BY since DESC LIMIT 1"
+    )
+    return hashlib.blake2b(found.encode(), digest_size=16).digest()
+
+
+async def begin_epoch(connection: Connection) -> None:
+    """Make every hint of before count for nothing; as the owner, after a restore."""
+    await connection.execute("INSERT INTO ledger_epoch (since) VALUES (clock_timestamp())")
+
+
+async def all_ballots(pool: Pool, round_number: int) -> AsyncIterator[tuple[bytes, int, int, Recorded]]:
+    """(voter key, period, reissue, what stands in the ledger) of every ballot of a round, in no particular order."""
+    query = (
+        "SELECT voter_key, period, reissue, ballot_id, choices, receipt, recorded_at, index FROM ballots"
+        " WHERE round_number = $1"
+    )
+    async with transaction(pool) as connection:
+        async for row in connection.cursor(query, round_number, prefetch=_READ_ROWS):
+            choices = tuple(row["choices"])
+            recorded = Recorded(row["ballot_id"], choices, row["receipt"], row["recorded_at"], row["index"], False)
+            yield row["voter_key"], row["period"], row["reissue"], recorded
 
 
 async def newest_ballot(pool: Pool, round_number: int, voter_key: bytes) -> asyncpg.Record | None:

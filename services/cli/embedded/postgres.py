@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -51,7 +52,8 @@ SETTINGS = {
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
-HBA = "local all all scram-sha-256\n"
+# `all` databases do not include replication, by which base backups are taken.
+HBA = "local all all scram-sha-256\nlocal replication all scram-sha-256\n"
 
 
 def binary(name: str) -> str:
@@ -146,9 +148,8 @@ async def ensure_cluster(home: Home, identity: str, password: str) -> None:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(password + "\n")
     try:
-        _give(password_file, home)
+        give(password_file, home)
         await _run_initdb(home, identity, unfinished, password_file)
-        (unfinished / "pg_hba.conf").write_text(HBA, "ascii")
         unfinished.rename(home.postgres_data)
     finally:
         password_file.unlink(missing_ok=True)
@@ -157,7 +158,8 @@ async def ensure_cluster(home: Home, identity: str, password: str) -> None:
 async def _run_initdb(home: Home, identity: str, data: Path, password_file: Path) -> None:
     options = [f"--pgdata={data}", f"--username={SUPERUSER}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
     options += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    options += ["--no-instructions"]
+    # An archive gets a whole segment every minute, however little is in it.
+    options += ["--wal-segsize=4", "--no-instructions"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(LAUNCHER), "--identity", identity, "--", binary("initdb"), *options,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=_environment(),
@@ -176,7 +178,7 @@ async def _run_initdb(home: Home, identity: str, data: Path, password_file: Path
         )
 
 
-def _give(path: Path, home: Home) -> None:
+def give(path: Path, home: Home) -> None:
     """A file or folder of ours to whoever owns PostgreSQL's folder; nothing to do in a namespace or as a user."""
     owner = home.postgres.stat()
     if path.stat().st_uid != owner.st_uid:
@@ -192,16 +194,20 @@ def admin_url(password: str, socket_folder: Path, database: str = "postgres") ->
     return f"postgresql://{SUPERUSER}:{password}@/{database}?host={quote(str(socket_folder))}"
 
 
-def postgres_child(home: Home, identity: str, password: str) -> ChildSpec:
-    """The server on a socket of its own; its folder and its predecessor's remains are seen to before every start."""
+def postgres_child(home: Home, identity: str, password: str, further: Mapping[str, str] | None = None) -> ChildSpec:
+    """The server on a socket of its own; its folder and its predecessor's remains are seen to before every start.
+
+    `further` are settings of this run beside ours: of an archive, or of a recovery.
+    """
     sockets = home.socket_folder()
-    settings = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+    settings = [f"--{name.replace('_', '-')}={value}" for name, value in (SETTINGS | dict(further or {})).items()]
     sockets_setting = f"--unix-socket-directories={sockets}"
 
     async def prepare() -> None:
         sockets.mkdir(mode=0o700, exist_ok=True)
-        _give(sockets, home)
+        give(sockets, home)
         await clear_predecessor(home)
+        (home.postgres_data / "pg_hba.conf").write_text(HBA, "ascii")
 
     async def is_ready() -> bool:
         return await can_connect(admin_url(password, sockets))

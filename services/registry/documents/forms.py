@@ -205,6 +205,7 @@ class ArchivedFile(msgspec.Struct, frozen=True):
     made_on: date
     pages: int | None
     sha256: str
+    retention: str
     note: str = ""
 
 

@@ -121,7 +121,7 @@ def archive_index_pdf(index: forms.ArchiveIndex) -> bytes:
     """The 卷内目录 of a round's archive, A4 across."""
     rows = (
         (each.responsible, each.title, chinese_date(each.made_on), "" if each.pages is None else str(each.pages),
-         _in_groups(each.sha256), each.note)
+         each.retention, _in_groups(each.sha256), each.note)
         for each in index.files
     )  # fmt: skip
     return _coded("archive_index", index.version_code, index.made_on, f"卷内目录　{index.archive_number}", {

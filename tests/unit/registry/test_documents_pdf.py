@@ -209,7 +209,7 @@ SHEET = forms.ScoreSheet(
 )
 INDEX = forms.ArchiveIndex(
     round_title="昆明评选", archive_number="2020-SJ-001", issuing_office="办公室", made_on=date(2021, 12, 30),
-    files=(forms.ArchivedFile("会议纪要", "办公室", date(2020, 12, 20), 3, "0123456789abcdef" * 4, "原件"),),
+    files=(forms.ArchivedFile("会议纪要", "办公室", date(2020, 12, 20), 3, "0123456789abcdef" * 4, "永久", "原件"),),
     version_code="7K3M-9QXZ-2ABG",
 )  # fmt: skip
 
@@ -243,7 +243,7 @@ INDEX = forms.ArchiveIndex(
         ),
         (
             lambda: pdf.archive_index_pdf(INDEX),
-            ["卷内目录", "2020-SJ-001", "会议纪要", "0123456789abcdef" * 4, "2021年12月30日", "原件",
+            ["卷内目录", "2020-SJ-001", "会议纪要", "0123456789abcdef" * 4, "2021年12月30日", "永久", "原件",
              INDEX.version_code],
         ),
     ],
