@@ -17,6 +17,7 @@ import click
 import httpx
 
 from services.cli.client import Client
+from services.cli.demo_desks import APPLICANTS, APPLYING, DISTRICT, OFFICE, Desks
 from services.cli.embedded.home import Home, PlatformError
 from services.cli.people import REGISTRY, SCORING, VOTING, Citizen, Member, no_cookies, valid_choices
 from services.cli.rounds import read_folder
@@ -30,6 +31,7 @@ PASSWORD = "pingxuan-demo"
 ADMINISTRATORS = {"admin1": "王建国", "admin2": "李慧敏"}
 EXPERTS = [f"expert{k}" for k in range(1, 10)]
 CITIZENS_FINISHED, CITIZENS_OPEN = 120, 400
+CITIZENS_FIRST = 8
 CITIZEN_EVERY_S = 2.5
 _AT_ONCE = 6
 
@@ -72,13 +74,15 @@ def _http(platform: Platform) -> httpx.AsyncClient:
 
 
 def _sign_ins(origin: str) -> str:
-    names = ", ".join([*ADMINISTRATORS, "auditor1", "expert1 … expert9"])
+    names = ", ".join([*ADMINISTRATORS, *OFFICE, *APPLICANTS, "expert1 … expert9"])
     return (
-        f"Demo sign-ins at {origin}/sign-in: {names}; the password of each is {PASSWORD}\n"
+        f"Demo sign-ins at {origin}/sign-in; the password of each is {PASSWORD}\n"
+        f"  {names}\n"
         f"Citizens: any mobile number such as 13900001234; the code is shown by\n"
         f'  curl -s {origin}/dev/outbox -d \'{{"phone": "13900001234"}}\'\n'
         f"Finished round: {origin}/results/{FINISHED} and {origin}/notices/{FINISHED}\n"
-        f"Open round:     {origin}/rounds/{OPEN}"
+        f"Open round:     {origin}/rounds/{OPEN}\n"
+        f"Open call:      {origin}/apply/calls/{APPLYING}"
     )
 
 
@@ -93,16 +97,34 @@ class Demonstration:
         self._client, self._http = client, http
         self._chance = random.Random(20200908)  # noqa: S311 - pictures of a demo, not secrets
         self._experts = [Member(http, name, PASSWORD) for name in EXPERTS]
+        self._desks = Desks(self._act, ROUNDS / OPEN, PASSWORD)
 
     async def prepare(self) -> None:
-        """Accounts, the finished round, the open round."""
+        """Accounts, the finished round, calls that are applied for, the open round."""
         await self._accounts()
-        if await self._state(FINISHED) != "published":
-            await self._finished_round()
+        async with asyncio.TaskGroup() as group:
+            if await self._state(FINISHED) != "published":
+                group.create_task(self._finished_round())
+            if not await self._desks.known():
+                group.create_task(self._applications())
         if await self._state(OPEN) is None:
             await self._load(OPEN, OPEN_S)
             await self._wait("the open round opens", lambda: self._is(OPEN, "open"), 10)
             _step(f"{OPEN} is open for voting and scoring")
+            await self._office_of_round()
+
+    async def _applications(self) -> None:
+        await self._desks.applications()
+        _step(f"{APPLYING} takes applications; others are in preliminary review")
+
+    async def _office_of_round(self) -> None:
+        """What the office has to do in the open round: a pool of experts, a station, holds."""
+        await self._desks.panel(OPEN, EXPERTS)
+        await self._desks.station(OPEN)
+        facts = (await self._http.get(f"{VOTING}/rounds/{OPEN}")).json()
+        votes = await asyncio.gather(*(self._one_vote(OPEN, facts) for _ in range(CITIZENS_FIRST)))
+        await self._desks.holds(OPEN, [receipt for receipt in votes if receipt])
+        _step("ballots are held and wait for a decision")
 
     async def go_on(self) -> None:
         """Some hundred citizens vote slowly and a few experts score, until they are done or the demo ends."""
@@ -112,8 +134,8 @@ class Demonstration:
                 group.create_task(self._slow_expert(member))
         await asyncio.Event().wait()
 
-    async def _operator(self, method: str, path: str, body: Any = None, actor: str = "platform") -> httpx.Response:
-        headers = {"authorization": f"Bearer {self._client.token(actor)}"}
+    async def _act(self, method: str, path: str, body: Any = None, actor: str = "platform") -> httpx.Response:
+        headers = {"authorization": f"Bearer {self._client.token(actor)}"} if actor else {}
         return await self._http.request(method, path, json=body, headers=headers)
 
     async def _state(self, round_id: str) -> str | None:
@@ -121,20 +143,21 @@ class Demonstration:
         return str(answer.json()["state"]) if answer.status_code == 200 else None
 
     async def _accounts(self) -> None:
-        listed = (await self._operator("GET", f"{REGISTRY}/staff")).raise_for_status().json()
+        listed = (await self._act("GET", f"{REGISTRY}/staff")).raise_for_status().json()
         known = {account["username"] for account in listed["staff"]}
         wanted = [(name, title, "administrator") for name, title in ADMINISTRATORS.items()]
-        wanted += [("auditor1", "审计员", "auditor")]
+        wanted += [(username, *told) for username, told in OFFICE.items()]
         wanted += [(name, f"评审专家{k}", "expert") for k, name in enumerate(EXPERTS, 1)]
         for username, name, role in wanted:
             if username not in known:
                 form = {"username": username, "name": name, "roles": [role], "password": PASSWORD}
-                (await self._operator("POST", f"{REGISTRY}/staff", form)).raise_for_status()
+                form |= {"channel": DISTRICT} if role == "channel_officer" else {}
+                (await self._act("POST", f"{REGISTRY}/staff", form)).raise_for_status()
         _step(f"{len(wanted)} staff accounts")
 
     async def _load(self, round_id: str, open_for_s: int) -> None:
         body = {"files": read_folder(ROUNDS / round_id), "open_for_s": open_for_s}
-        (await self._operator("POST", f"{REGISTRY}/rounds", body)).raise_for_status()
+        (await self._act("POST", f"{REGISTRY}/rounds", body)).raise_for_status()
         await self._wait(f"every service knows {round_id}", lambda: self._known(round_id), 30)
 
     async def _known(self, round_id: str) -> bool:
@@ -194,10 +217,10 @@ class Demonstration:
     async def _hold(self, receipts: list[str], reason: str, evidence: str, decision: str) -> None:
         holds = f"{VOTING}/rounds/{FINISHED}/holds"
         form = {"ballots": receipts, "reason": reason, "evidence": evidence}
-        hold = (await self._operator("POST", holds, form, "admin1")).raise_for_status().json()["hold"]
+        hold = (await self._act("POST", holds, form, "admin1")).raise_for_status().json()["hold"]
         decided = {"decision": decision, "reason": "两人复核证据后决定"}
-        (await self._operator("POST", f"{holds}/{hold}/decisions", decided, "admin1")).raise_for_status()
-        (await self._operator("POST", f"{holds}/{hold}/confirmations", {}, "admin2")).raise_for_status()
+        (await self._act("POST", f"{holds}/{hold}/decisions", decided, "admin1")).raise_for_status()
+        (await self._act("POST", f"{holds}/{hold}/confirmations", {}, "admin2")).raise_for_status()
         _step(f"{len(receipts)} ballots held and {decision}d by two people")
 
     async def _score_all(self) -> None:
@@ -221,21 +244,21 @@ class Demonstration:
         _step("voting closed, the tally is sealed")
         rankings = f"{SCORING}/rounds/{FINISHED}/rankings"
         await self._wait("scoring closes", self._scoring_over, FINISHED_OPEN_S + 30)
-        proposed = (await self._operator("POST", rankings, {}, "admin1")).raise_for_status().json()
+        proposed = (await self._act("POST", rankings, {}, "admin1")).raise_for_status().json()
         confirmed = f"{rankings}/{proposed['version']}/confirmations"
-        (await self._operator("POST", confirmed, {}, "admin2")).raise_for_status()
+        (await self._act("POST", confirmed, {}, "admin2")).raise_for_status()
         await self._wait("the notice", lambda: self._is(FINISHED, "published"), 30)
         _step("two administrators published the ranking; the notice is public")
 
     async def _scoring_over(self) -> bool:
-        state = (await self._operator("GET", f"{SCORING}/rounds/{FINISHED}/state")).json()
+        state = (await self._act("GET", f"{SCORING}/rounds/{FINISHED}/state")).json()
         closes = (state.get("window") or {}).get("closes")
         from datetime import UTC, datetime
 
         return closes is None or datetime.now(UTC) >= datetime.fromisoformat(closes)
 
     async def _sealed(self) -> bool:
-        state = (await self._operator("GET", f"{SCORING}/rounds/{FINISHED}/state")).json()
+        state = (await self._act("GET", f"{SCORING}/rounds/{FINISHED}/state")).json()
         return state.get("tally") is not None
 
     async def _trickle_of_citizens(self) -> None:

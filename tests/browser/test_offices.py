@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.async_api import Browser, Page, expect
 from redis.asyncio import Redis
@@ -48,10 +49,13 @@ def databases(servers: PlatformServers) -> Databases:
 
 
 @pytest.fixture
-async def registry(servers: PlatformServers, databases: Databases) -> AsyncIterator[Registry]:
+async def registry(
+    servers: PlatformServers, databases: Databases, request: pytest.FixtureRequest
+) -> AsyncIterator[Registry]:
+    """Its settings are changed by a test that parametrizes it."""
     async with Redis.from_url(servers.operator_redis_url) as redis:
         await redis.flushall()
-        async with running_registry(servers, databases, redis) as registry:
+        async with running_registry(servers, databases, redis, **getattr(request, "param", {})) as registry:
             yield registry
 
 
@@ -273,3 +277,32 @@ async def test_a_grant_takes_effect_with_the_second_signature(registry: Registry
     await press_twice(other, "#proposals button[type=submit]")
     await expect(other.locator("h1 + p")).to_contain_text("实施中")
     await check_pages(page, path, "/office/projects", "/office/objections", f"/office/objections/new/{ROUND}")
+
+
+@pytest.mark.parametrize("registry", [{"totp_required": "yes"}], indirect=True)
+async def test_who_must_have_a_second_factor_gets_it_at_the_first_sign_in(
+    registry: Registry, browser: Browser, errors: Errors
+) -> None:
+    """The secret as a picture and as text, a code of it, the recovery codes once, and on to the desk."""
+    errors.expected.append("401")
+    await registry.add_staff("chen", "administrator", name="陈", password=PASSWORD)
+    async with listening(Edge(registry.app)) as url:
+        page = await browser.new_page(viewport=PHONE, base_url=url, locale="zh-CN")  # type: ignore[arg-type]
+        errors.watch(page)
+        await page.goto("/sign-in?next=/admin")
+        await page.fill("#username", "chen")
+        await page.fill("#password", PASSWORD)
+        await page.click("main button[type=submit]")
+        await expect(page.locator("h1")).to_have_text("开启两步验证")
+        await expect(page.locator(".qr svg")).to_be_visible()
+        await check_look(page)
+        await page.click("main summary")
+        secret = await page.inner_text("main .code")
+        await page.fill("#password", PASSWORD)
+        await page.fill("#totp", pyotp.TOTP(secret.replace(" ", "")).now())
+        await page.click("main button[type=submit]")
+        await expect(page.locator("main li code")).to_have_count(10)
+        await check_look(page)
+        await page.click("main a[href='/admin']")
+        await page.wait_for_url("**/admin")
+        await page.close()

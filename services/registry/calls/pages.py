@@ -16,7 +16,7 @@ from services.registry.calls.differences import differences
 from services.registry.calls.drafts import COMPANIONS, FILES, RULES, SECRET, problems_of_announcing, read_call
 from services.registry.calls.editing import edited, fields_of
 from services.registry.calls.store import Call
-from services.registry.office.entry import asked, sign_in_first, visitor
+from services.registry.office.entry import asked, visitor
 from services.registry.parts import Parts, parts
 from services.registry.reasons import RegistryReason
 from services.registry.rehearsals import store as rehearsals
@@ -34,8 +34,6 @@ async def new_call_page(request: AnyRequest) -> Response[Any]:
     """Begin a call with the files of an earlier call or round (`?from=`), or with the city's defaults."""
     own = parts(request)
     staff = await visitor(request, Role.ADMINISTRATOR)
-    if staff is None:
-        return sign_in_first(request)
     base = asked(request, "from")
     bases = [(each.call, each.title) for each in await store.page(own.pool, "", _BASES_MAX, drafts=True)]
     known = {call for call, _ in bases}
@@ -67,8 +65,6 @@ async def call_page(request: AnyRequest, call_id: FromPath[str]) -> Response[Any
     """A call: where it stands, what waits, its versions, and the acts that are possible now."""
     own = parts(request)
     staff = await visitor(request, *views.OFFICE, Role.OPERATOR)
-    if staff is None:
-        return sign_in_first(request)
     call, now = await _call(own, call_id, staff), own.clock.now()
     files = await store.files(own.pool, call)
     draft = calls.checked(files)
@@ -82,7 +78,7 @@ async def call_page(request: AnyRequest, call_id: FromPath[str]) -> Response[Any
         request, "admin_call.html", staff=staff, call=call, facts=facts, draft=draft, announcing=announcing,
         steps=await overview.of_call(own.pool, call, facts["windows"], now), stages=await _stages(own, call),
         unsent=await overview_store.unsent_channels(own.pool, call.call),
-        exemptions=[views.exemption_facts(each, staff) for each in exemptions],
+        exemptions=[views.exemption_facts(call, each, staff, now) for each in exemptions],
         people=await overview_store.names(own.pool, signers), may_act=staff.has(Role.ADMINISTRATOR),
         changed=_changed(files, facts.get("changes", [])),
     )  # fmt: skip
@@ -107,8 +103,6 @@ async def edit_page(request: AnyRequest, call_id: FromPath[str]) -> Response[Any
     """The editor: `?file=` which file, `?view=form` or `text`; both give the same text and the same problems."""
     own = parts(request)
     staff = await visitor(request, Role.ADMINISTRATOR)
-    if staff is None:
-        return sign_in_first(request)
     call = await _call(own, call_id, staff)
     calls.require_state(call, "draft", "announced")
     name = asked(request, "file") or RULES
@@ -137,8 +131,6 @@ async def version_page(request: AnyRequest, call_id: FromPath[str], version: Fro
     """One announced version as it stood, and what changed since the one named by `?against=`, else the one before."""
     own = parts(request)
     staff = await visitor(request, *views.OFFICE, Role.OPERATOR)
-    if staff is None:
-        return sign_in_first(request)
     call = await _call(own, call_id, staff)
     versions = await store.versions(own.pool, call.call)
     shown = next((each for each in versions if each["version"] == version), None)

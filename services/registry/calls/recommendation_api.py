@@ -66,7 +66,7 @@ async def get_overview(
     names = [channel.channel for channel in cut["items"]]
     sheets = await recommendations.sheets(own.pool, call.call, names)
     left_out = await recommendations.left_out(own.pool, call.call, names)
-    return views.overview(call, cut["items"], sheets, left_out, staff) | {"next": cut["next"]}
+    return views.overview(call, cut["items"], sheets, left_out, staff, own.clock.now()) | {"next": cut["next"]}
 
 
 @get(f"{PREFIX}/calls/{{call_id:str}}/channels/{{channel:str}}/recommendations")
@@ -105,13 +105,12 @@ async def send_recommendation(
 async def propose_exemption(
     request: AnyRequest, call_id: FromPath[str], data: JSONBody[NewExemption]
 ) -> dict[str, Any]:
-    """Places beyond a quota, with a reason; a second administrator confirms."""
+    """Places beyond a quota, with a reason, by an officer of the channel or an administrator; another one confirms."""
     own = parts(request)
-    actor = await own.door.require(request, Role.ADMINISTRATOR)
-    made = await recommending.exempt(
-        own.pool, call_id, data.channel, data.unit, data.places, data.reason, actor, own.clock.now()
-    )
-    return views.exemption_facts(made, actor)
+    actor = await own.door.require(request, Role.ADMINISTRATOR, Role.CHANNEL_OFFICER)
+    now = own.clock.now()
+    made = await recommending.exempt(own.pool, call_id, data.channel, data.unit, data.places, data.reason, actor, now)
+    return views.exemption_facts(await _call(request, call_id), made, actor, now)
 
 
 @post(f"{PREFIX}/calls/{{call_id:str}}/exemptions/{{exemption:str}}/confirm", status_code=200)
@@ -119,8 +118,9 @@ async def confirm_exemption(request: AnyRequest, call_id: FromPath[str], exempti
     """The second signature of an exemption."""
     own = parts(request)
     actor = await own.door.require(request, Role.ADMINISTRATOR)
-    confirmed = await recommending.confirm_exemption(own.pool, call_id, exemption, actor, own.clock.now())
-    return views.exemption_facts(confirmed, actor)
+    now = own.clock.now()
+    confirmed = await recommending.confirm_exemption(own.pool, call_id, exemption, actor, now)
+    return views.exemption_facts(await _call(request, call_id), confirmed, actor, now)
 
 
 @get(f"{PREFIX}/calls/{{call_id:str}}/channels/{{channel:str}}/summary.xlsx")

@@ -22,8 +22,6 @@ async def overview_page(request: AnyRequest) -> Response[Any]:
     """Channel after channel: who has sent, who is left out and why, exemptions; officers are led to their own."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     known = await entry.announced_calls(request)
     call = entry.chosen_call(request, known)
     if not staff.has(*entry.DESK):
@@ -37,7 +35,9 @@ async def overview_page(request: AnyRequest) -> Response[Any]:
         channels = calls.checked(await store.files(own.pool, call)).channels
         sheets = await recommendations.sheets(own.pool, call.call, sorted(channels))
         left_out = await recommendations.left_out(own.pool, call.call, sorted(channels))
-        facts = views.overview(call, [channels[name] for name in sorted(channels)], sheets, left_out, staff)
+        facts = views.overview(
+            call, [channels[name] for name in sorted(channels)], sheets, left_out, staff, own.clock.now()
+        )
     direct = {each["channel"] for each in facts["channels"] if each["kind"] == quotas.DIRECT_KIND}
     units = {each["unit"]: each["unit_name"] for each in facts["left_out"] if each["channel"] in direct}
     channel_names = {each["channel"]: each["name"] for each in facts["channels"]}
@@ -46,7 +46,7 @@ async def overview_page(request: AnyRequest) -> Response[Any]:
     return own.pages.render(
         request, "office_recommendations.html", staff=staff, calls=known, call=call, facts=facts,
         channel_names=channel_names,
-        may_exempt=staff.has(Role.ADMINISTRATOR) and call is not None and call.state == "announced",
+        may_exempt=staff.has(Role.ADMINISTRATOR) and call is not None and views.takes_exemptions(call, own.clock.now()),
         units=units, people=await names(own.pool),
         address=lambda **changes: entry.address(request, **changes),
     )  # fmt: skip
@@ -65,8 +65,6 @@ async def channel_page(request: AnyRequest, call_id: FromPath[str], channel: Fro
     """A channel's applications: ranked by its officers, read by the office."""
     own = parts(request)
     staff = await entry.visitor(request, *recommending.READERS)
-    if staff is None:
-        return entry.sign_in_first(request)
     recommending.require_reader(staff, channel)
     call, found = await store.load(own.pool, call_id), await recommending.channel_of(own.pool, channel)
     if call is None or call.announced_at is None:
@@ -82,6 +80,8 @@ async def channel_page(request: AnyRequest, call_id: FromPath[str], channel: Fro
         ranked=[by_name[each] for each in facts["ranked"] if each in by_name],
         rest=[each for each in facts["applications"] if each["rank"] is None], stage_names=STAGE_NAMES,
         may_rank="recommendations" in facts["actions"], may_send="send" in facts["actions"],
+        may_ask="exemptions" in facts["actions"],
+        units={each["unit"]: each["unit_name"] for each in facts["applications"]},
         unit_quota=found.kind == quotas.DIRECT_KIND, now=own.clock.now(), phase=views.phase(call, own.clock.now()),
         reason_max=recommending.REASON_MAX, opinion_max=recommending.OPINION_MAX,
         people=await names(own.pool),

@@ -199,14 +199,21 @@ async def pass_direct_once(pool: Pool, now: datetime) -> int:
 async def exempt(
     pool: Pool, call_id: str, channel_id: str, unit: str | None, places: int, reason: str, actor: Staff, now: datetime
 ) -> Exemption:
-    """Propose places beyond a quota, for a reason; they count when a second administrator confirms them."""
+    """Propose places beyond a quota, for a reason; they count when an administrator, not the proposer, confirms them.
+
+    Officers ask for their own channel; an administrator does not ask for the own unit or channel.
+    """
+    if not actor.has(Role.ADMINISTRATOR):
+        require_officer(actor, channel_id)
     told = calls.required_reason(reason)
     if not 1 <= places <= 100:
         raise Refusal(RegistryReason.BAD_RECOMMENDATION, "places must be from 1 to 100.")
     async with transaction(pool) as connection:
         call = await _announced(connection, call_id)
         channel = await channel_of(connection, channel_id)
-        _require_no_conflict(actor, unit, channel_id)
+        if actor.has(Role.ADMINISTRATOR):
+            _require_no_conflict(actor, unit, channel_id)
+        _require_before_close(call, now)
         if (channel.kind == quotas.DIRECT_KIND) is (unit is None):
             needed = "name the unit it is for" if unit is None else "leave unit out; the quota is the channel's"
             raise Refusal(RegistryReason.BAD_RECOMMENDATION, f"{channel.name} is a {channel.kind}: {needed}.")

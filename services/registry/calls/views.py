@@ -139,7 +139,7 @@ def recommendation_facts(
         "sent_at": found.sent_at,
         "opens_at": call.recommendation_opens_at,
         "closes_at": call.recommendation_closes_at,
-        "exemptions": [exemption_facts(each, staff) for each in exemptions],
+        "exemptions": [exemption_facts(call, each, staff, now) for each in exemptions],
         "applications": [
             {
                 **msgspec.structs.asdict(each),
@@ -153,22 +153,31 @@ def recommendation_facts(
     }
 
 
+def takes_exemptions(call: Call, now: datetime) -> bool:
+    """Whether places beyond a quota can still be granted."""
+    closes = call.recommendation_closes_at
+    return call.state == "announced" and (closes is None or now < closes)
+
+
 def _officer_actions(call: Call, channel: Channel, found: Recommendation, staff: Staff, now: datetime) -> list[str]:
     own = staff.has(Role.CHANNEL_OFFICER) and staff.channel == channel.channel
-    opens, closes = call.recommendation_opens_at, call.recommendation_closes_at
-    if not own or found.sent_at is not None or call.state != "announced" or (closes is not None and now >= closes):
+    if not own or found.sent_at is not None or not takes_exemptions(call, now):
         return []
-    return ["recommendations", "send"] if opens is not None and now >= opens else ["recommendations"]
+    opens = call.recommendation_opens_at
+    sending = ["send"] if opens is not None and now >= opens else []
+    return ["recommendations", *sending, "exemptions"]
 
 
-def exemption_facts(exemption: Exemption, staff: Staff) -> dict[str, Any]:
-    may = exemption.confirmed_by is None and exemption.proposed_by != staff.staff and staff.has(Role.ADMINISTRATOR)
+def exemption_facts(call: Call, exemption: Exemption, staff: Staff, now: datetime) -> dict[str, Any]:
+    """An exemption and whether `staff` may sign it now; after the recommendation's close nobody does."""
+    undecided = exemption.confirmed_by is None and takes_exemptions(call, now)
+    may = undecided and exemption.proposed_by != staff.staff and staff.has(Role.ADMINISTRATOR)
     return {**msgspec.structs.asdict(exemption), "actions": ["confirm"] if may else []}
 
 
 def overview(
     call: Call, channels: Iterable[Channel], sheets: Mapping[str, Sheet], left_out: Iterable[tuple[str, Entry]],
-    staff: Staff,
+    staff: Staff, now: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """For the office: who recommends how many, who has not sent, and which applications are left out."""
     lines: list[dict[str, Any]] = []
@@ -196,5 +205,7 @@ def overview(
             {"channel": channel, **msgspec.structs.asdict(each), "reason": reasons.get(each.application, "")}
             for channel, each in left_out
         ],
-        "exemptions": [exemption_facts(each, staff) for sheet in sheets.values() for each in sheet.exemptions],
+        "exemptions": [
+            exemption_facts(call, each, staff, now) for sheet in sheets.values() for each in sheet.exemptions
+        ],
     }

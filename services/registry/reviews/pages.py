@@ -38,8 +38,6 @@ async def reviews_page(request: AnyRequest) -> Response[Any]:
     """Reviews of a call with their due dates; departments are asked for several at once."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.DESK)
-    if staff is None:
-        return entry.sign_in_first(request)
     calls = await entry.announced_calls(request)
     call = entry.chosen_call(request, calls)
     lines: list[dict[str, Any]] = []
@@ -49,11 +47,10 @@ async def reviews_page(request: AnyRequest) -> Response[Any]:
         found = await store.page(
             own.pool, call.call, entry.asked(request, "after"), entry.size(request), stage, channel
         )
-        cut = entry.cut(request, found, lambda each: each.application)
+        cut = entry.cut(request, found, lambda each: each[0].application)
         shown = found if entry.is_export(request) else cut.items
-        filled = await store.checklist_counts(own.pool, [each.application for each in shown])
         days, now = await calendar.load(own.pool), own.clock.now()
-        lines = [views.line(each, days, filled.get(each.application, 0), now) for each in shown]
+        lines = [views.line(review, days, filled, now) for review, filled in shown]
         if entry.is_export(request):
             chosen = set(entry.picked(request))
             listing = _listing(each for each in lines if not chosen or each["application"] in chosen)
@@ -89,8 +86,6 @@ async def application_page(request: AnyRequest, application: FromPath[str]) -> R
     """The application on one side, its review (or its place in the recommendation) on the other."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     found = await application_reading.seen(own.pool, application, staff)
     versions = await applications.newest_versions(own.pool, found.application, 2)
     await application_reading.note(own.pool, found, staff, own.clock.now())
@@ -146,8 +141,6 @@ async def joint_checks_page(request: AnyRequest) -> Response[Any]:
     """What departments were asked, by department and answer, with the answers to enter."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.DESK)
-    if staff is None:
-        return entry.sign_in_first(request)
     calls = await entry.announced_calls(request)
     call = entry.chosen_call(request, calls)
     department, answer, after = (entry.asked(request, name) for name in ("department", "answer", "after"))

@@ -10,20 +10,25 @@ from services.registry.reviews.checklists import Checklist
 from services.registry.reviews.deadlines import Pause
 from services.shared.postgres import Connection, Pool
 
-_REVIEW = (
-    "SELECT r.application, r.call, r.opened_at, r.started_on, r.working_days, r.cycle, a.stage, a.title, a.unit,"
+_COLUMNS = (
+    "r.application, r.call, r.opened_at, r.started_on, r.working_days, r.cycle, a.stage, a.title, a.unit,"
     " u.name AS unit_name, a.channel, h.name AS channel_name, a.level, a.category, c.timezone, c.appeal_working_days,"
     " m.text AS completion_text, m.requested_at AS completion_requested_at, m.requested_on AS completion_requested_on,"
     " m.due_on AS completion_due_on, m.closes_at AS completion_closes_at, m.ended_on AS completion_ended_on,"
     " m.answered AS completion_answered, d.outcome, d.reason, d.text, d.basis, d.decided_at, d.decided_on,"
     " d.decided_by, p.text AS appeal_text, p.filed_at AS appeal_filed_at, p.outcome AS appeal_outcome,"
     " p.reply AS appeal_reply, p.decided_at AS appeal_decided_at"
+)
+_FROM = (
     " FROM reviews r JOIN applications a USING (application) JOIN calls c ON c.call = r.call"
     " JOIN units u ON u.unit = a.unit JOIN channels h ON h.channel = a.channel"
     " LEFT JOIN completions m USING (application)"
     " LEFT JOIN review_decisions d ON d.application = r.application AND d.cycle = r.cycle"
     " LEFT JOIN appeals p ON p.application = r.application AND p.cycle = r.cycle"
 )
+_REVIEW = f"SELECT {_COLUMNS}{_FROM}"
+# Checklists of the review's present cycle.
+_FILLED = "(SELECT count(*) FROM review_checklists k WHERE k.application = r.application AND k.cycle = r.cycle)"
 
 
 class Review(msgspec.Struct, frozen=True):
@@ -111,14 +116,17 @@ async def load(connection: Connection | Pool, application: str) -> Review | None
     return Review(**dict(row)) if row else None
 
 
-async def page(pool: Pool, call: str, after: str, limit: int, stage: str | None, channel: str | None) -> list[Review]:
-    """Reviews of a call in the order of their applications."""
+async def page(
+    pool: Pool, call: str, after: str, limit: int, stage: str | None, channel: str | None
+) -> list[tuple[Review, int]]:
+    """Reviews of a call in the order of their applications, each with how many checklists are filled."""
     rows = await pool.fetch(
-        f"{_REVIEW} WHERE r.call = $1 AND r.application > $2 AND ($3::text IS NULL OR a.stage = $3)"
+        f"SELECT {_COLUMNS}, {_FILLED} AS filled{_FROM}"
+        " WHERE r.call = $1 AND r.application > $2 AND ($3::text IS NULL OR a.stage = $3)"
         " AND ($4::text IS NULL OR a.channel = $4) ORDER BY r.application LIMIT $5",
         call, after, stage, channel, limit,
     )  # fmt: skip
-    return [Review(**dict(row)) for row in rows]
+    return [(Review(**{name: value for name, value in row.items() if name != "filled"}), row["filled"]) for row in rows]
 
 
 async def joint_check_lines(
@@ -196,16 +204,6 @@ async def checklists(connection: Connection | Pool, application: str, cycle: int
         application, cycle,
     )  # fmt: skip
     return [Checklist(**dict(row)) for row in rows]
-
-
-async def checklist_counts(pool: Pool, applications: Iterable[str]) -> dict[str, int]:
-    """Application → checklists of its present cycle."""
-    rows = await pool.fetch(
-        "SELECT application, count(*) AS filled FROM review_checklists JOIN reviews USING (application, cycle)"
-        " WHERE application = ANY($1) GROUP BY application",
-        list(applications),
-    )
-    return {row["application"]: row["filled"] for row in rows}
 
 
 async def add_checklist(

@@ -114,10 +114,12 @@ def registry_settings(servers: PlatformServers, database: Database, **changes: A
 
 
 @asynccontextmanager
-async def running_registry(servers: PlatformServers, databases: Databases, redis: Redis) -> AsyncIterator[Registry]:
-    """A registry on a fresh database while the block runs."""
+async def running_registry(
+    servers: PlatformServers, databases: Databases, redis: Redis, **changes: Any
+) -> AsyncIterator[Registry]:
+    """A registry on a fresh database while the block runs; `changes` are settings."""
     database = await databases.clone("registry")
-    app = build_litestar(registry_settings(servers, database))
+    app = build_litestar(registry_settings(servers, database, **changes))
     signer = StaffSigner(read_secret(servers.environment["STAFF_SIGNING_KEY_FILE"], "the signing key"))
     async with in_own_task(app.lifespan()):
         transport = httpx.ASGITransport(app=Edge(app), client=("127.0.0.1", 5000))  # type: ignore[arg-type]

@@ -80,7 +80,7 @@ WHO = {
     "PUT /calls/{call_id:str}/channels/{channel:str}/recommendations": "|C",
     "POST /calls/{call_id:str}/channels/{channel:str}/recommendations/send": "|C",
     "GET /calls/{call_id:str}/channels/{channel:str}/summary.xlsx": "ARU|C",
-    "POST /calls/{call_id:str}/exemptions": "A",
+    "POST /calls/{call_id:str}/exemptions": "A|C",
     "POST /calls/{call_id:str}/exemptions/{exemption:str}/confirm": "A",
     "GET /calls/{call_id:str}/files/{name:str}": "everybody",
     "PUT /calls/{call_id:str}/files/{name:str}": "A",

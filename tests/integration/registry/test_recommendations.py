@@ -70,7 +70,8 @@ async def test_an_exemption_has_a_reason_and_two_signatures(registry: Registry) 
     ids = [each for each, _ in await applied(registry, 2)]
     officer = await add_officer(registry)
     body = {"channel": "wuhua", "places": 1, "reason": "试点地区"}
-    assert (await post(registry, f"/calls/{CALL}/exemptions", officer, **body)).status_code == 403
+    foreign = await add_officer(registry, "city")
+    assert (await post(registry, f"/calls/{CALL}/exemptions", foreign, **body)).json()["reason"] == "unknown_channel"
     made = await post(registry, f"/calls/{CALL}/exemptions", "admin1", **body)
     assert made.status_code == 201, made.text
     nameless = await post(registry, f"/calls/{CALL}/exemptions", "admin1", **{**body, "reason": " "})
@@ -81,6 +82,25 @@ async def test_an_exemption_has_a_reason_and_two_signatures(registry: Registry) 
     assert (await post(registry, confirm, "admin1")).json()["reason"] == "same_person"
     assert (await post(registry, confirm, "admin2")).status_code == 200
     assert (await registry.call("PUT", PATH, officer, json={"ranked": ids, "version": 0})).status_code == 200
+
+
+async def test_an_officer_asks_for_places_until_recommendation_closes(registry: Registry) -> None:
+    """One administrator's signature is then enough, being the second person's; afterwards nobody is offered to sign."""
+    await announced(registry, quota=1)
+    officer = await add_officer(registry)
+    asked = {"channel": "wuhua", "places": 1, "reason": "两个项目互为前提"}
+    made = await post(registry, f"/calls/{CALL}/exemptions", officer, **asked)
+    assert (made.status_code, made.json()["actions"]) == (201, [])
+    confirm = f"/calls/{CALL}/exemptions/{made.json()['exemption']}/confirm"
+    assert (await post(registry, confirm, officer)).status_code == 403
+    registry.pass_time(2 * HOUR_S)
+    [shown] = (await registry.call("GET", f"/calls/{CALL}/recommendations", "admin1")).json()["exemptions"]
+    assert shown["actions"] == []
+    for late in (
+        await post(registry, confirm, "admin1"),
+        await post(registry, f"/calls/{CALL}/exemptions", officer, **asked),
+    ):
+        assert (late.status_code, late.json()["reason"]) == (403, "deadline_passed")
 
 
 async def test_a_foreign_channel_is_as_if_it_were_not_there(registry: Registry) -> None:

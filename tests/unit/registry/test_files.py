@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.cli.rounds import read_folder
-from services.registry.rounds.files import read_draft
+from services.registry.rounds.files import RESERVED_CANDIDATES, read_draft
 from services.registry.rounds.reading import Problem
+from services.scoring import pages_own, pages_results
 
 SHIPPED = Path(__file__).parents[3] / "deploy" / "rounds"
 Files = dict[str, str]
@@ -111,6 +112,17 @@ def test_candidates_and_applications_must_agree(kunming: Files) -> None:
     assert "level" in problem.reason
     fewer = _agreeing(kunming, lambda row: "" if row.startswith("K01,") else row)
     assert any("only in applications" in each.reason for each in problems_of(fewer))
+
+
+def test_no_candidate_has_the_name_of_a_page_of_results(kunming: Files) -> None:
+    """It would never be shown: /results/{round}/versions is the list of versions."""
+    paths = {path for route in (*pages_results.ROUTES, *pages_own.ROUTES) for path in route.paths}
+    beside = {path.split("/")[3] for path in paths if path.startswith("/results/{round_id:str}/")}
+    assert {name for name in beside if "{" not in name} == RESERVED_CANDIDATES
+    text = kunming["applications/K02.toml"].replace('"K02"', '"versions"')
+    files = {name: each for name, each in kunming.items() if name != "applications/K02.toml"}
+    [problem] = problems_of({**files, "applications/versions.toml": text})
+    assert '"versions" is the name of a page' in problem.reason
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "applications/../rules.toml", "applications/a/b.toml"])
