@@ -63,7 +63,6 @@ class RegistrySettings(ServiceSettings, frozen=True, kw_only=True):
         int, Doc(description="Objections from an address within an hour before each costs more work.", ge=1)
     ] = 3
     office_name: Annotated[str, Doc(description="The office in whose name lists go out.")] = "评选工作办公室"
-    contact: Annotated[str, Doc(description="Whom a public notice names for questions and objections.")] = "12345"
     voting_url: Annotated[
         str, Doc(description="Where voting answers, for the daily report; empty: at the public origin.")
     ] = ""

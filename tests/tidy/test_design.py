@@ -1,6 +1,6 @@
 """The design system is one: every class that a page uses is in a style sheet, and every class of a sheet is used.
 
-`/design` (services/shared/templates/design.html) shows every component of app.css and desk.css with its class.
+`/design` (services/shared/templates/design.html) shows every component of app.css, desk.css and results.css.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from tests.tidy.tree import PROJECT, tracked
 TEMPLATES = tracked("services/*/templates/*.html")
 MODULES = tracked("services/*.js")
 SHEETS = tracked("services/*.css")
-STATIC = PROJECT / "services" / "shared" / "static"
-DESIGN = [f"services/shared/templates/{name}.html" for name in ("design", "design_desk", "base")]
+DESIGN = [
+    f"services/shared/templates/{name}.html"
+    for name in ("design", "design_desk", "design_results", "charts", "desk", "base")
+]
 # States that a script or the browser's reader sets on something that is shown, and the frame around every page.
 NOT_SHOWN = {"has-sheet", "large", "skip-link", "visually-hidden", "print-only", "no-print"}
 _COMMENT = re.compile(r"/\*.*?\*/|\{#.*?#\}", re.DOTALL)
@@ -81,10 +83,9 @@ def test_every_class_of_a_style_sheet_is_used() -> None:
 
 
 def test_every_component_is_shown_on_the_design_page() -> None:
-    """Everything of app.css; of desk.css what is not shown stands in its head comment at least, with its use."""
+    """Every class of app.css; of what desk.css and results.css add every component."""
     shown = set(re.findall(r"[a-zA-Z][\w-]*", " ".join(_text(path) for path in DESIGN)))
-    head = (STATIC / "desk.css").read_text(encoding="utf-8").partition("*/")[0]
-    told = {re.split("__|--", name)[0] for name in re.findall(r"\.([a-zA-Z][\w-]*)", head)}
     general = _defined("services/shared/static/app.css")
-    desk = {re.split("__|--", name)[0] for name in _defined("services/shared/static/desk.css") - general}
-    assert sorted(((general - shown) | (desk - shown - told)) - NOT_SHOWN) == []
+    more = {re.split("__|--", name)[0] for sheet in ("desk", "results")
+            for name in _defined(f"services/shared/static/{sheet}.css") - general}  # fmt: skip
+    assert sorted(((general - shown) | (more - shown)) - NOT_SHOWN) == []

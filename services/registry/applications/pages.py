@@ -20,9 +20,9 @@ from services.registry.parts import Parts, parts
 from services.registry.reviews import store as reviews
 from services.registry.reviews import views as review_views
 from services.registry.staff import cookies
-from services.registry.staff.pages import renewal
 from services.registry.units import store as units
 from services.registry.units.units import TEXT_MAX, UnitLine, UnitState
+from services.shared.errors import SignInFirst
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
 from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS
@@ -42,7 +42,7 @@ async def home_page(request: AnyRequest) -> Response[Any]:
     now = own.clock.now()
     staff = await own.door.identify(request)
     if staff is None and cookies.SESSION_COOKIE in request.cookies:
-        return renewal("/apply")
+        raise SignInFirst
     open_calls = [call_views.line(each, now) for each in await calls.taking_applications(own.pool, now)]
     if staff is None or not staff.has(Role.APPLICANT):
         return own.pages.render(request, "apply_welcome.html", staff=staff, calls=open_calls)
@@ -89,7 +89,7 @@ async def call_page(request: AnyRequest, call: FromPath[str]) -> Response[Any]:
     now = own.clock.now()
     staff = await own.door.identify(request)
     if staff is None and cookies.SESSION_COOKIE in request.cookies:
-        return renewal(request.url.path)
+        raise SignInFirst
     found = await calls.load(own.pool, call)
     if found is None or found.announced_at is None:
         raise unknown_call(call)
@@ -127,7 +127,7 @@ async def _clerk_units(request: AnyRequest, staff: Staff) -> list[UnitLine]:
 @get("/apply/consent", sync_to_thread=False)
 def consent_page(request: AnyRequest) -> Response[Any]:
     """Where a partner's link leads; the token behind its # never comes here."""
-    return parts(request).pages.render(request, "apply_consent.html", contact=parts(request).settings.contact)
+    return parts(request).pages.render(request, "apply_consent.html", contact=parts(request).settings.hotline)
 
 
 ROUTES = [home_page, call_page, consent_page]

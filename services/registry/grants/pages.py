@@ -38,7 +38,7 @@ async def project_page(request: AnyRequest, round_id: FromPath[str], candidate: 
     today = day_in(own.clock.now(), found.timezone)
     return own.pages.render(
         request, "project.html", **facts, today=today, levels=LEVELS, categories=CATEGORIES,
-        contact=own.settings.contact,
+        contact=own.settings.hotline,
     )  # fmt: skip
 
 

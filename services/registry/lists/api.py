@@ -72,7 +72,7 @@ async def _paper(request: AnyRequest, round_: Round, notice: Notice, kind: str) 
             return document(await own.printer.make(retraction_pdf, retracted), PDF, file_name, chinese)
         if kind == "retraction.docx":
             return document(await own.printer.make(retraction_docx, retracted), DOCX, file_name, chinese)
-    published = papers.paper(round_, notice, office, own.settings.contact)
+    published = papers.paper(round_, notice, office, own.settings.hotline)
     if kind == "pdf":
         return document(await own.printer.make(list_pdf, published), PDF, file_name, chinese)
     if kind == "docx":

@@ -42,7 +42,7 @@ async def notice_page(request: AnyRequest, round_id: FromPath[str]) -> Response[
     differences = await versions.public_difference(own.pool, round_, notice.version)
     return own.pages.render(
         request, "notice.html", round=round_, notice=notice, groups=groups, now=now, versions=known,
-        newest=round_.list_version, contact=own.settings.contact, levels=LEVELS, categories=CATEGORIES, moves=MOVES,
+        newest=round_.list_version, contact=own.settings.hotline, levels=LEVELS, categories=CATEGORIES, moves=MOVES,
         differences=[views.difference_json(each, cards) for each in differences],
         may_object=any(each.objections_open_at <= now < each.objections_close_at for each in known),
     )  # fmt: skip

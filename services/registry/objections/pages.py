@@ -78,7 +78,7 @@ async def receipt_page(request: AnyRequest, round_id: FromPath[str], receipt: Fr
     facts = views.public_json(found, await calendars.load(own.pool), own.clock.now())
     page = own.pages.render(
         request, "notice_receipt.html", objection=facts, timezone=found.timezone,
-        new="new" in request.query_params, contact=own.settings.contact,
+        new="new" in request.query_params, contact=own.settings.hotline,
     )  # fmt: skip
     page.headers["cache-control"] = "no-store"
     return page
@@ -95,7 +95,7 @@ async def _form(request: AnyRequest, round_: Round, typed: ObjectionForm, reason
         request, "notice_objection.html", status=422 if reason else 200, round=round_, newest=known[0],
         is_open=bool(open_now), typed=typed, reason=str(reason), grounds=GROUND_NAMES, now=now,
         closes_at=max((each.objections_close_at for each in open_now), default=None), text_min=TEXT_MIN,
-        text_max=TEXT_MAX, contact=own.settings.contact,
+        text_max=TEXT_MAX, contact=own.settings.hotline,
         challenge_url=f"{PREFIX}/rounds/{round_.round}/objections/challenge",
     )  # fmt: skip
 

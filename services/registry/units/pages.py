@@ -5,7 +5,6 @@ from typing import Any
 from litestar import Response, get
 
 from services.registry.parts import PREFIX, parts
-from services.registry.staff.pages import renewal
 from services.registry.units import channel_store, store
 from services.registry.units.admission import LOCAL
 from services.registry.units.units import TEXT_MAX, actions, unknown
@@ -21,7 +20,7 @@ async def register_page(request: AnyRequest) -> Response[Any]:
     channels = [each for each in await channel_store.all_channels(own.pool) if each.closed_at is None]
     return own.pages.render(
         request, "apply_register.html", channels=channels, lead_kinds=LEAD_KINDS, partner_kinds=PARTNER_KINDS,
-        text_max=TEXT_MAX, today=own.clock.now().astimezone(LOCAL).date(), contact=own.settings.contact, prefix=PREFIX,
+        text_max=TEXT_MAX, today=own.clock.now().astimezone(LOCAL).date(), contact=own.settings.hotline, prefix=PREFIX,
     )  # fmt: skip
 
 
@@ -29,10 +28,7 @@ async def register_page(request: AnyRequest) -> Response[Any]:
 async def unit_page(request: AnyRequest) -> Response[Any]:
     """One's own unit: what is registered, what waits for approval, and the form that changes it."""
     own = parts(request)
-    staff = await own.door.identify(request)
-    if staff is None:
-        return renewal("/apply/unit")
-    staff = await own.door.require(request, Role.APPLICANT)
+    staff = await own.door.visitor(request, Role.APPLICANT)
     unit = await store.find(own.pool, staff.unit) if staff.unit else None
     if unit is None:
         raise unknown(staff.unit or "")

@@ -10,6 +10,7 @@
 //   Other scripts import `call`, `refused`, `Refused`, and `watch(path, show, told)` for state that keeps itself fresh
 //   (live.js). The token lives in memory and is renewed by the session cookie.
 import { live } from "./live.js";
+import { renewal, toSignIn } from "./session.js";
 
 const words = document.getElementById("desk-words").dataset;
 const texts = JSON.parse(words.texts);
@@ -29,8 +30,8 @@ export class Refused extends Error {
 }
 
 async function renew() {
-  const answer = await fetch("/api/registry/v1/sessions/renew", { method: "POST" });
-  if (answer.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  const answer = await renewal();
+  if (answer.status === 401) toSignIn();
   if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
   const fresh = await answer.json();
   token = fresh.token;
@@ -145,6 +146,17 @@ export function refused(form, error) {
   detail.lang = "en";
   found.replaceChildren(paragraph(title, "notice__title"), paragraph(next), detail);
   found.scrollIntoView({ block: "nearest" });
+}
+
+/** Say in a sentence what is wrong, where refusals stand; nothing takes away what stands there. */
+export function problem(form, text) {
+  if (!text) {
+    quiet(form);
+    return;
+  }
+  const found = problemPlace(form);
+  found.hidden = false;
+  found.textContent = text;
 }
 
 function quiet(form) {

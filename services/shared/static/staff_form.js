@@ -1,11 +1,13 @@
 // Plain forms of staff: the sign-in is renewed by the session cookie while the page is open and once more before a form
 // is sent, so that what was typed for longer than a token lives is not lost. Without this script the form sends itself.
 
+import { renewal } from "./session.js";
+
 const RENEW_EVERY_MS = 4 * 60 * 1000;
 
 async function renew() {
   try {
-    await fetch("/api/registry/v1/sessions/renew", { method: "POST", credentials: "same-origin" });
+    await renewal();
   } catch (error) {
     // The form's own answer tells what is wrong.
   }

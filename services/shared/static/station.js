@@ -1,6 +1,7 @@
 // A helper's station: one person after another. Nothing of a person is stored; after the receipt or a minute without a
 // touch the page is loaded anew, which forgets everything. The helper's own token is renewed by the session cookie.
 
+import { renewal, toSignIn } from "./session.js";
 import { backoffMs, call, Lost, pause } from "./vote/api.js";
 import { solve, Solutions } from "./vote/challenge.js";
 import { NumberPad } from "./vote/pad.js";
@@ -60,8 +61,8 @@ function show(step) {
 }
 
 async function helperToken() {
-  const answer = await fetch("/api/registry/v1/sessions/renew", { method: "POST", credentials: "same-origin" });
-  if (answer.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  const answer = await renewal();
+  if (answer.status === 401) toSignIn();
   if (!answer.ok) throw new Lost("the sign-in of the helper");
   return (await answer.json()).token;
 }

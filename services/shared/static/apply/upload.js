@@ -1,22 +1,9 @@
 // Files of an application: told at once where they are too large, sent with progress, refusals in words beside the form.
 
-import { Refused, authorization, refused } from "../desk.js";
+import { Refused, authorization, problem, refused } from "../desk.js";
 
 const MEGABYTE = 1 << 20;
 const words = JSON.parse(document.getElementById("application").dataset.words);
-
-function problem(form, text) {
-  let found = form.querySelector("[data-problem]");
-  if (!found) {
-    found = document.createElement("div");
-    found.dataset.problem = "";
-    form.append(found);
-  }
-  found.className = "notice notice--stop";
-  found.setAttribute("role", "alert");
-  found.hidden = !text;
-  found.textContent = text;
-}
 
 function tooLarge(form, file) {
   const most = Number(form.dataset.bytesMax);
