@@ -102,11 +102,7 @@ class Demonstration:
     async def prepare(self) -> None:
         """Accounts, the finished round, calls that are applied for, the open round."""
         await self._accounts()
-        async with asyncio.TaskGroup() as group:
-            if await self._state(FINISHED) != "published":
-                group.create_task(self._finished_round())
-            if not await self._desks.known():
-                group.create_task(self._applications())
+        await asyncio.gather(self._finished_round(), self._applications())
         if await self._state(OPEN) is None:
             await self._load(OPEN, OPEN_S)
             await self._wait("the open round opens", lambda: self._is(OPEN, "open"), 10)
@@ -114,8 +110,15 @@ class Demonstration:
             await self._office_of_round()
 
     async def _applications(self) -> None:
-        await self._desks.applications()
-        _step(f"{APPLYING} takes applications; others are in preliminary review")
+        """Calls with applications; a machine too slow for the short call's window shows less, and the demo goes on."""
+        if await self._desks.known():
+            return
+        try:
+            await self._desks.applications()
+        except PlatformError as error:
+            _step(str(error))
+        else:
+            _step(f"{APPLYING} takes applications; others are in preliminary review")
 
     async def _office_of_round(self) -> None:
         """What the office has to do in the open round: a pool of experts, a station, holds."""
@@ -172,7 +175,10 @@ class Demonstration:
             await asyncio.sleep(0.25)
 
     async def _finished_round(self) -> None:
-        if await self._state(FINISHED) is None:
+        state = await self._state(FINISHED)
+        if state == "published":
+            return
+        if state is None:
             await self._load(FINISHED, FINISHED_OPEN_S)
             await self._wait("the finished round opens", lambda: self._is(FINISHED, "open"), 10)
             _step(f"{FINISHED} is open for {FINISHED_OPEN_S} s")

@@ -37,7 +37,7 @@ OFFICE = {
 APPLICANTS = {"applicant1": "K02", "applicant2": "K03", "applicant3": "K04"}
 IN_REVIEW = {"K02": "applicant1", "K03": "applicant2", "K04": "applicant3", "K15": "applicant1"}
 # How long the call whose applications are reviewed takes applications, then recommendations.
-_APPLY_S, _RECOMMEND_S = 8, 8
+_APPLY_S, _RECOMMEND_S = 18, 12
 _DAYS = 24 * 3600
 
 
@@ -70,11 +70,12 @@ class Desks:
 
     async def applications(self) -> None:
         """Both calls, their units and applications, and the reviews; takes as long as the shorter call is open."""
+        # The announcement also makes the channels; the short call opens when all else is there.
+        await self._announce(APPLYING, "2022年度", (-_DAYS, 30 * _DAYS, 30 * _DAYS, 37 * _DAYS))
+        await self._units()
         closes_s = time.monotonic() + _APPLY_S
         await self._announce(REVIEWING, "2021年增补", (-60, _APPLY_S, _APPLY_S, _APPLY_S + _RECOMMEND_S))
-        await self._units()
         forms = {name: await self._hand_in(REVIEWING, name, actor) for name, actor in IN_REVIEW.items()}
-        await self._announce(APPLYING, "2022年度", (-_DAYS, 30 * _DAYS, 30 * _DAYS, 37 * _DAYS))
         await self._hand_in(APPLYING, "K03", "applicant2")
         begun = {key: value for key, value in self._form("K15").items() if key in ("title", "level", "category")}
         await self.post("applicant1", f"{REGISTRY}/calls/{APPLYING}/applications", {"content": begun})

@@ -46,9 +46,10 @@ CHROMIUM_ARGUMENTS = (
 
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("screenshots"), show_default=True)
-@click.option("--password", default="pingxuan-demo", show_default=True, help="Of the accounts admin1 and expert1.")
+@click.option("--password", default="pingxuan-demo", show_default=True, help="Of the demo's accounts.")
+@click.option("--only", default="", help="Of all looks those that begin so: zh, en-360, zh-1280-large.")
 @click.option("--vote", is_flag=True, help="Also vote as one citizen, for the receipt: a rehearsal or a demo only.")
-def screenshots(out: Path, password: str, vote: bool) -> None:
+def screenshots(out: Path, password: str, only: str, vote: bool) -> None:
     """Take a picture of every page of the running platform, 360×740 and 1280×800, zh and en, normal and large type.
 
     \b
@@ -61,16 +62,22 @@ def screenshots(out: Path, password: str, vote: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     count = 0
     with _browser() as browser:
-        for width in WIDTHS:
-            for language, large in product(LANGUAGES, (False, True)):
-                camera = Camera(browser, client, out, width, language, large)
-                camera.citizens_pages()
-                camera.staff_pages(password)
-                if vote:
-                    camera.vote()
-                camera.close()
-                count += camera.taken
+        for width, language, large in product(WIDTHS, LANGUAGES, (False, True)):
+            if not look_of(width, language, large).startswith(only):
+                continue
+            camera = Camera(browser, client, out, width, language, large)
+            camera.citizens_pages()
+            camera.staff_pages(password)
+            if vote:
+                camera.vote()
+            camera.close()
+            count += camera.taken
     click.echo(f"{count} pictures in {out}")
+
+
+def look_of(width: int, language: str, large: bool) -> str:
+    """How the names of a look's pictures begin."""
+    return f"{language}-{width}{'-large' if large else ''}"
 
 
 def _download_error() -> type[Exception]:
@@ -131,7 +138,7 @@ class Camera:
         if path:
             self._page.goto(path)
         self._page.wait_for_timeout(400)
-        kind = f"{self.language}-{self.width}{'-large' if self.large else ''}"
+        kind = look_of(self.width, self.language, self.large)
         self._page.screenshot(path=self.out / f"{kind}-{name}.png", full_page=True)
         self.taken += 1
         progress(f"{kind} {name}")
@@ -178,8 +185,8 @@ class Camera:
             self._page.goto(f"/sign-in?next={start}")
             self._page.fill("#username", username)
             self._page.fill("#password", password)
-            self._page.click("main button[type=submit]")
-            self._page.wait_for_load_state()
+            with self._page.expect_navigation():
+                self._page.click("main button[type=submit]")
             if urlsplit(self._page.url).path != start:
                 click.echo(f"{start} is left out: {username} cannot sign in with this password", err=True)
             else:
