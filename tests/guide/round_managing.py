@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from services.cli import archive
+from services.cli.archive_contents import RoundReader
+from services.cli.client import CommandFailed
 from services.cli.people import REGISTRY, solve
+from services.shared.typesetting import pdfa
 from tests.guide.kunming import ROUND, pdf
 from tests.guide.round_play import LI, QIAN, ROUNDS, SHEN, WANG, ZHAO, Play
 
@@ -88,6 +95,8 @@ async def a_meeting_confirms_the_list(play: Play) -> None:
     minutes = await town.attach(WANG, f"{LISTS}/2", pdf("会议纪要"), purpose="minutes")
     meeting = {"meeting_number": "市社建领导小组第3次会议", "held_on": "2020-11-12", "minutes": minutes}
     await town.refused(WANG, "POST", f"{LISTS}/2/confirmation", meeting, status=409, reason="notice_open")
+    with pytest.raises(CommandFailed, match="not confirmed yet: objections are taken until 2020-11-"):
+        await asyncio.to_thread(_archive_reader(play).read)
     town.clock.go_to("2020-11-23 16:00")
     meeting["held_on"] = "2020-11-23"
     proposal = (await town.post(WANG, f"{LISTS}/2/confirmation", meeting))["proposal"]
@@ -208,6 +217,40 @@ async def the_public_follows_a_project_on_its_page(play: Play) -> None:
     assert not any(text in page for text in (play.applicant_of(play.winner), "发票"))
 
 
+async def the_archive_office_takes_the_round(play: Play) -> None:
+    """Prints are PDF/A-2b, an index names every piece, the objector is nowhere; again it is the same to the byte."""
+    reader = _archive_reader(play)
+    found = await asyncio.to_thread(reader.read)
+    entries = await asyncio.to_thread(archive.entries_of, found)
+    forms = {each.piece.name: each.form for each in entries}
+    assert {name for name, form in forms.items() if form != "PDF/A-2b" and name.endswith("form.pdf")} == set()
+    assert {
+        "1-rules/rules.toml", f"2-applications/{play.winner}/form.pdf", "3-results/ranking-1.pdf",
+        "3-results/bundle-1.zip", "4-lists/list-1.pdf", "4-lists/list-2.pdf", "4-lists/list-2-stamped.pdf",
+        "4-lists/minutes-2.pdf", f"5-objections/{play.objection.rpartition('/')[2]}.json",
+        f"6-projects/{play.winner}/project.json", "7-log/log.jsonl",
+    } <= forms.keys()  # fmt: skip
+    files = await asyncio.to_thread(archive.files_of, found, entries, "J001-2020-评选")
+    index = files["index.csv"].decode("utf-8-sig").splitlines()
+    assert len(index) == len(entries) + 1
+    assert "昆社建办通〔2020〕11号" in files["index.csv"].decode()
+    assert pdfa.departures(files["index.pdf"]) == []
+    assert [name for name, content in files.items() if "李·小满".encode() in content or b"138-0000" in content] == []
+    again = await asyncio.to_thread(reader.read)
+    assert archive.files_of(again, archive.entries_of(again), "J001-2020-评选") == files
+
+
+def _archive_reader(play: Play) -> RoundReader:
+    """Reads as an administrator, from a thread of its own, as the command does."""
+    loop = asyncio.get_running_loop()
+
+    def fetch(path: str) -> tuple[int, bytes]:
+        answer = asyncio.run_coroutine_threadsafe(play.town.call(WANG, "GET", path), loop).result(30)
+        return answer.status_code, answer.content
+
+    return RoundReader(fetch, ROUND, "评选工作办公室")
+
+
 async def everything_is_in_the_log_and_its_chain_holds(play: Play) -> None:
     """Anybody with the export checks it: each line's hash is made of the hash before it and the line itself."""
     town, path = play.town, f"{REGISTRY}/log/export"
@@ -244,6 +287,7 @@ STEPS = (
     an_inspection_is_followed_until_its_findings_are_closed,
     a_project_is_accepted_target_by_target_and_settled,
     the_public_follows_a_project_on_its_page,
+    the_archive_office_takes_the_round,
     everything_is_in_the_log_and_its_chain_holds,
     every_invariant_holds,
 )
