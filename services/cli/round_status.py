@@ -34,6 +34,8 @@ def gather(client: Client, round_id: str) -> dict[str, Any]:
         "turnout": voting.get("turnout"),
         "ballots": voting.get("ballots"),
         "sealed_at": voting.get("sealed_at"),
+        "tallies": voting.get("tallies"),
+        "since_seal": voting.get("since_seal"),
         "sheets": _sheets(scoring.get("panel")),
         "panel": scoring.get("panel"),
         "tally": scoring.get("tally"),
@@ -102,8 +104,18 @@ def told(state: Mapping[str, Any]) -> str:
         lines.append(f"sheets         {sheets['submitted']} of {sheets['assigned']} in, {sheets['missing']} missing")
     if state["sealed_at"]:
         lines.append(f"sealed         {state['sealed_at']}")
+    if len(state.get("tallies") or []) > 1:
+        lines.append(f"tally          version {state['tallies'][0]['version']}")
+    lines += _since_seal(state.get("since_seal") or {})
     lines += [f"ranking {each['version']:<6} {each['state']}" for each in state["rankings"] or []]
     if state["list_version"]:
         lines.append(f"list           version {state['list_version']}")
     lines += [f"{service} could not be asked" for service in state["unavailable"]]
     return "\n".join(lines)
+
+
+def _since_seal(since: Mapping[str, int]) -> list[str]:
+    """What happened to ballots after the seal and waits for another one."""
+    counts = {"holds undecided": since.get("undecided"), **{name: since.get(name) for name in ("excluded", "restored")}}
+    waiting = [f"{count} {name}" for name, count in counts.items() if count]
+    return ["since then     " + ", ".join(waiting) + "; seal again before ranking"] if waiting else []

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from services.cli import round_preview
+from services.cli import round_holds, round_preview
 from services.cli.client import (
     PLATFORM_ACCOUNT,
     Answer,
@@ -16,6 +16,7 @@ from services.cli.client import (
     expect,
     part,
     progress,
+    require_administrators,
     wait_for,
 )
 from services.cli.round_status import gather, told
@@ -176,7 +177,8 @@ def _is_closed(client: Client, round_id: str) -> bool | None:
 def seal(round_id: str) -> None:
     """Seal the tally after voting closed and its grace passed, and wait until scoring has it.
 
-    Refused while a held ballot is undecided or ballots received in time may still arrive.
+    Refused while a held ballot is undecided or ballots received in time may still arrive. Ballots that were excluded or
+    restored since are sealed as the tally's next version, which `rounds preview` and `rounds publish` then rest on.
 
     \b
     Example:
@@ -186,14 +188,17 @@ def seal(round_id: str) -> None:
     answer = client.post(f"{VOTING}/rounds/{part(round_id)}/seal")
     if answer.reason != "already_sealed":  # a repeat goes on waiting for what it waited for
         expect(answer, 200, 201, 202)
-    state = wait_for(lambda: _tally(client, round_id), f"scoring receiving the tally of {round_id}", SEALED_WITHIN_S)
-    click.echo(f"{round_id} sealed at {state.get('sealed_at', '')}".rstrip())
+    version = int(answer.body.get("version") or 1)
+    what = f"scoring receiving tally {version} of {round_id}"
+    state = wait_for(lambda: _tally(client, round_id, version), what, SEALED_WITHIN_S)
+    click.echo(f"{round_id} sealed at {state.get('sealed_at', '')}, tally {state.get('version', version)}")
 
 
-def _tally(client: Client, round_id: str) -> dict[str, Any] | None:
+def _tally(client: Client, round_id: str, version: int) -> dict[str, Any] | None:
+    """The tally that scoring has, once it is this version or a newer one."""
     answer = client.get(f"{SCORING}/rounds/{part(round_id)}/state", actor=PLATFORM_ACCOUNT)
     tally = answer.body.get("tally") if answer.status == 200 else None
-    return tally if isinstance(tally, dict) else None
+    return tally if isinstance(tally, dict) and int(tally.get("version") or 0) >= version else None
 
 
 @rounds.command()
@@ -215,7 +220,7 @@ def publish(round_id: str, first: str, second: str, cause: str | None, reason: s
     if (cause is None) != (not reason.strip()):
         raise CommandFailed("a recomputation needs both --cause and --reason, a first publication neither")
     client = Client.find()
-    _two_people(client, first, second)
+    require_administrators(client, first, second)
     rankings = f"{SCORING}/rounds/{part(round_id)}/rankings"
     why = {} if cause is None else {"cause": cause, "reason": reason}
     version = int(expect(client.post(rankings, why, actor=first.lower()), 200, 201)["version"])
@@ -263,21 +268,12 @@ def forget(round_id: str, first: str, second: str) -> None:
       pingxuan rounds forget kunming-2021 wang li
     """
     client = Client.find()
-    _two_people(client, first, second)
+    require_administrators(client, first, second)
     forgettings = f"{VOTING}/rounds/{part(round_id)}/forgettings"
     expect(client.post(forgettings, actor=first.lower()), 200, 201, 202)
     expect(client.post(f"{forgettings}/confirmations", actor=second.lower()), 200, 201, 202)
     click.echo(f"{round_id} forgotten: the identity key is destroyed")
 
 
-def _two_people(client: Client, first: str, second: str) -> None:
-    """Refuse early and clearly what the services would refuse as a bad token."""
-    if first.lower() == second.lower():
-        raise CommandFailed("the two names must be two different people")
-    accounts = expect(client.get(f"{REGISTRY}/staff", actor=PLATFORM_ACCOUNT), 200)["staff"]
-    active = {account["username"]: account["roles"] for account in accounts if not account["disabled"]}
-    for name in (first.lower(), second.lower()):
-        if name not in active:
-            raise CommandFailed(f"{name} is no active account: see `pingxuan staff list`")
-        if "administrator" not in active[name]:
-            raise CommandFailed(f"{name} is no administrator: name two accounts with that role")
+rounds.add_command(round_holds.hold)
+rounds.add_command(round_holds.decide)

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.serialization import encode_json
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
-from services.scoring import paging, progress, sheets, store, views
+from services.scoring import paging, progress, sheets, store, tally_store, views
 from services.scoring.desk import Desk, desk_of
 from services.scoring.office import proposals
 from services.scoring.office.proposals import Kind
@@ -92,8 +92,9 @@ async def _state(desk: Desk, round_id: str) -> Json:
     known = await store.rankings(desk.pool, found.id)
     state_of = states(known)
     rankings = [views.ranking_json(each, state_of[each.version]) for each in known]
-    tally = await store.newest_tally(desk.pool, found.id)
-    return views.state_json(found, desk.clock.now(), panel, names, tally, rankings)
+    tally = await tally_store.newest(desk.pool, found.id)
+    reopening = await tally_store.reopening(desk.pool, found.id)
+    return views.state_json(found, desk.clock.now(), panel, names, tally, reopening, rankings)
 
 
 @get("/rounds/{round_id:str}/sheets", summary="The signed-in expert's own queue")

@@ -16,12 +16,12 @@ from importlib.metadata import version as installed_version
 
 import msgspec
 
-from services.scoring import metrics, store
+from services.scoring import metrics, store, tally_store
 from services.scoring.combination import Combined, combine, input_files, inputs_digest, sheets_digest
 from services.scoring.desk import Desk
 from services.scoring.progress import require_scored
 from services.scoring.reasons import Reason
-from services.scoring.records import Ranking, Tally
+from services.scoring.records import Ranking, Reopening, Tally
 from services.scoring.results import ranking_body
 from services.scoring.rounds import Round
 from services.scoring.sheets import require_reason
@@ -88,6 +88,7 @@ async def propose(
         if known and _stands(known[-1], inputs, administrator):
             return known[-1]
         published = [each.version for each in known if each.published_at is not None]
+        _require_unconfirmed(inputs.round, published)
         if published and recomputation is None:
             detail = f"Version {published[-1]} is published; name the cause and the reason of computing it again."
             raise Refusal(Reason.REASON_MISSING, detail, causes=[cause.value for cause in Cause])
@@ -118,6 +119,13 @@ async def preview(desk: Desk, round_id: str, administrator: Staff) -> tuple[Rank
     return before, _new_ranking(inputs, combined, len(known) + 1, administrator, desk.clock.now())
 
 
+def _require_unconfirmed(round_: Round, published: Sequence[int]) -> None:
+    confirmed_at = round_.message.list_confirmed_at
+    if published and confirmed_at is not None:
+        detail = "A meeting confirmed the list of this round; two people must retract it before it is ranked again."
+        raise Refusal(Reason.LIST_CONFIRMED, detail, confirmed_at=confirmed_at)
+
+
 def _stands(newest: Ranking, inputs: _Inputs, administrator: Staff) -> bool:
     """What is published, or already proposed by this person, from the same inputs needs no new version."""
     settled = newest.published_at is not None or newest.proposed_by == administrator.username
@@ -145,10 +153,11 @@ async def _gather(desk: Desk, connection: Connection, round_id: str, now: dateti
     """Everything a ranking rests on, checked to be complete; raises Refusal naming what is missing."""
     found = await desk.round(round_id, connection)
     require_scored(found, await store.sheet_statuses(connection, round_id), now)
-    tally = await store.newest_tally(connection, round_id)
+    tally = await tally_store.newest(connection, round_id)
     if tally is None and found.rules.combination.votes > 0:
         detail = "Voting has sealed no tally yet: it does so when voting is closed and every hold is decided."
         raise Refusal(Reason.TALLY_MISSING, detail)
+    _require_decided(await tally_store.reopening(connection, round_id))
     content = None if tally is None else open_tally(desk.keys.tallies, round_id, tally.sealed, tally.digest)
     standing = {card.candidate for card in found.standing}
     sheets = [
@@ -158,6 +167,18 @@ async def _gather(desk: Desk, connection: Connection, round_id: str, now: dateti
     ]
     files = input_files(found, content, sheets, desk.keys.pseudonyms)
     return _Inputs(found, tally, content, files, inputs_digest(files))
+
+
+def _require_decided(reopening: Reopening | None) -> None:
+    """Ballots are decided on, and the decisions sealed, before anybody sees what they do to the ranking."""
+    if reopening is None:
+        return
+    if reopening.undecided:
+        detail = f"{reopening.undecided} holds were made after tally {reopening.version} was sealed and are undecided."
+        raise Refusal(Reason.HOLDS_OPEN, f"{detail} Two people decide on each, then voting seals the next tally.")
+    changed = reopening.excluded + reopening.restored
+    detail = f"{changed} ballots were excluded or restored after tally {reopening.version} was sealed."
+    raise Refusal(Reason.TALLY_MISSING, f"{detail} Have voting seal the next tally first.")
 
 
 async def _combine(inputs: _Inputs) -> Combined:

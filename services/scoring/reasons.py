@@ -25,6 +25,8 @@ class Reason(ReasonWord):
     SHEET_OPEN = "sheet_open", 409, "A score sheet is still open"
     SCORING_OPEN = "scoring_open", 409, "Scoring is still open"
     TALLY_MISSING = "tally_missing", 409, "The votes are not sealed yet"
+    HOLDS_OPEN = "holds_open", 409, "Held ballots are undecided"
+    LIST_CONFIRMED = "list_confirmed", 409, "The list is confirmed"
     LOTS_MISSING = "lots_missing", 409, "The seed of the lots is not revealed yet"
     NOT_RANKABLE = "not_rankable", 409, "The rules cannot be applied to these marks"
     SAME_PERSON = "same_person", 409, "Two different people must sign"

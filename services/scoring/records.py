@@ -64,6 +64,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopening:
+    """What happened to ballots since tally `version`: holds undecided, ballots excluded or restored."""
+
+    version: int
+    undecided: int
+    excluded: int
+    restored: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """A computed ranking with its publication, if it has one; `body` is what API and pages show."""
 

@@ -1,4 +1,4 @@
-"""The scoring service's SQL: read models, sheets with their versions, tallies, rankings and publications.
+"""The scoring service's SQL: read models, sheets with their versions, rankings and publications.
 
 Sheets are changed under a shared lock of their round and rankings made under the exclusive one, so that no mark
 moves between the look at the sheets and the act that rests on it. Called by the domain modules only.
@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from services.scoring.records import Ranking, Sheet, SheetAct, SheetState, SheetStatus, Tally
-from services.shared.messages import RoundMessage, TallyMessage, encode
+from services.scoring.records import Ranking, Sheet, SheetAct, SheetState, SheetStatus
+from services.shared.messages import RoundMessage, encode
 from services.shared.postgres import Connection, Pool
 from services.shared.ranking.rules import parse_rules
 
@@ -171,24 +171,6 @@ async def count_open_rounds_sheets(reader: Reader) -> dict[str, int]:
         " WHERE NOT EXISTS (SELECT FROM publications AS p WHERE p.round = s.round) GROUP BY state"
     )
     return {row["state"]: row["sheets"] for row in rows}
-
-
-async def put_tally(connection: Connection, message: TallyMessage) -> bool:
-    """Keep a sealed tally; False when it was there already. A second content under one version is an error."""
-    fresh = await connection.fetchval(
-        "INSERT INTO tallies (round, version, digest, sealed_at, sealed) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (round, version) DO NOTHING RETURNING true",
-        message.round, message.version, message.digest, message.sealed_at, message.sealed,
-    )  # fmt: skip
-    return bool(fresh)
-
-
-async def newest_tally(reader: Reader, round_id: str) -> Tally | None:
-    row = await reader.fetchrow(
-        "SELECT version, digest, sealed_at, sealed FROM tallies WHERE round = $1 ORDER BY version DESC LIMIT 1",
-        round_id,
-    )
-    return None if row is None else Tally(**row)
 
 
 def _ranking(row: asyncpg.Record) -> Ranking:

@@ -10,7 +10,7 @@ import msgspec
 
 from services.scoring.marks import extreme, missing
 from services.scoring.progress import ExpertProgress
-from services.scoring.records import Ranking, Sheet, Tally
+from services.scoring.records import Ranking, Reopening, Sheet, Tally
 from services.scoring.rounds import Round
 from services.shared.messages import CandidateCard
 from services.shared.ranking.model import Criterion, Window
@@ -104,6 +104,7 @@ def ranking_json(ranking: Ranking, state: str) -> Json:
         "published_at": ranking.published_at,
         "digest": ranking.digest,
         "rules_digest": ranking.rules_digest,
+        "tally_version": ranking.tally_version,
         "tally_digest": ranking.tally_digest,
         "sheets_digest": ranking.sheets_digest,
         "software": ranking.software,
@@ -116,6 +117,7 @@ def state_json(
     panel: Sequence[ExpertProgress],
     names: Mapping[str, str],
     tally: Tally | None,
+    reopening: Reopening | None,
     rankings: Sequence[Json],
 ) -> Json:
     """The office's view of a round: states and counts of sheets, never a mark or a vote."""
@@ -124,5 +126,6 @@ def state_json(
         "window": round_.window_state(now),
         "panel": [{**msgspec.to_builtins(each), "name": names.get(each.expert, "")} for each in panel],
         "tally": tally and {"version": tally.version, "sealed_at": tally.sealed_at, "digest": tally.digest},
+        "reopening": reopening,
         "rankings": list(rankings),
     }

@@ -9,20 +9,22 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from services.shared.errors import Refusal
 from services.shared.live import live_of
 from services.shared.staff import Role
-from services.voting import forget, holds
+from services.voting import forget, holds, tally_store
 from services.voting.api_citizens import find
 from services.voting.bundle import ballots_csv
-from services.voting.context import ContextDependency
+from services.voting.context import Context, ContextDependency
 from services.voting.holds import DecisionForm, HoldForm
 from services.voting.reasons import Reason
 from services.voting.results import state_document
+from services.voting.rounds import FrozenRound
 from services.voting.tally import seal_round
+from services.voting.tally_store import Sealed
 
 AnyRequest = Request[Any, Any, Any]
 _WATCHERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
@@ -45,13 +47,17 @@ async def get_state(context: ContextDependency, request: AnyRequest, round_id: F
     return await live_of(request).answer(request, f"state {frozen.id}", read, remaining=remaining)
 
 
-@post("/rounds/{round_id:str}/seal", status_code=200, summary="Seal the tally: final, after close and grace")
+@post(
+    "/rounds/{round_id:str}/seal", status_code=200,
+    summary="Seal the tally after close and grace; again, as its next version, when ballots were decided on since",
+)  # fmt: skip
 async def post_seal(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     frozen = find(context, round_id)
-    content = await seal_round(context.pool, frozen, context.tally_key, context.clock.now(), staff.username)
+    content = await seal_round(context.pool, frozen, context.tally_key, context.clock.now(), staff.username, again=True)
     await context.rounds.refresh()
-    return {"round": frozen.id, "ballots": content.ballots, "excluded": content.excluded, "turnout": content.turnout}
+    counts = {name: getattr(content, name) for name in ("version", "ballots", "excluded", "turnout")}
+    return {"round": frozen.id, **counts}
 
 
 @get("/rounds/{round_id:str}/holds", summary="Holds of a round, without any count of candidates")
@@ -113,14 +119,40 @@ async def post_forgetting_confirmation(
 
 
 @get("/rounds/{round_id:str}/ballots.csv", summary="Published ballots, where the rules publish them")
-async def get_ballots(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> Stream:
+async def get_ballots(
+    context: ContextDependency,
+    request: AnyRequest,
+    round_id: FromPath[str],
+    tally: FromQuery[int | None] = None,
+    auditor: FromQuery[bool] = False,
+) -> Stream:
+    """As the tally of the published ranking counted them, or an earlier one; auditors may ask for any sealed one."""
+    if auditor:
+        await context.door.require(request, Role.ADMINISTRATOR, Role.AUDITOR)
     frozen = find(context, round_id)
-    if frozen.rules.publication.ballots != "ballots" or not frozen.published:
+    if frozen.rules.publication.ballots != "ballots" or not (frozen.published or auditor):
         raise Refusal(Reason.NOT_PUBLISHED, "The ballots of this round are not published.")
-    blocks = ballots_csv(context.pool, frozen, context.bundle_secret)
+    known = await _readable_tally(context, frozen, tally, auditor)
+    blocks = ballots_csv(context.pool, frozen, context.bundle_secret, known)
     # The first block before the answer begins: what fails until then is still an error.
     first = await anext(blocks)
-    return Stream(_with(first, blocks), media_type="text/csv; charset=utf-8")
+    headers = {"cache-control": "no-store" if auditor else "no-cache"}
+    return Stream(_with(first, blocks), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _readable_tally(context: Context, frozen: FrozenRound, asked: int | None, auditor: bool) -> Sealed:
+    """The tally that is asked for, else the newest that may be read; raises Refusal not_published."""
+    if auditor:
+        newest = await tally_store.newest(context.pool, frozen.number)
+    else:
+        newest = await tally_store.published(context.pool, frozen.number, frozen.message.tally_digest)
+    found = newest
+    if newest is not None and asked not in (None, newest.version):
+        earlier = asked is not None and 0 < asked < newest.version
+        found = await tally_store.version(context.pool, frozen.number, asked or 0) if earlier else None
+    if found is None:
+        raise Refusal(Reason.NOT_PUBLISHED, "No tally of this version is published in this round.")
+    return found
 
 
 async def _with(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:

@@ -32,9 +32,28 @@ INVARIANTS: dict[str, str] = {
         FROM recount FULL JOIN counted USING (round_number)
         WHERE recount.voters IS DISTINCT FROM counted.voters OR recount.ballots IS DISTINCT FROM counted.ballots""",
     "a sealed tally counts what the ledger holds": """
-        SELECT t.round_number FROM tallies AS t
+        SELECT t.round_number, t.version FROM tallies AS t
         WHERE (convert_from(t.content, 'UTF8')::jsonb ->> 'ballots')::bigint
               <> (SELECT count(*) FROM ballots AS b WHERE b.round_number = t.round_number)""",
+    "a sealed tally excludes what was excluded when it was sealed": """
+        SELECT t.round_number, t.version FROM tallies AS t
+        WHERE (convert_from(t.content, 'UTF8')::jsonb ->> 'excluded')::bigint <> (
+            SELECT count(*) FROM (
+                SELECT DISTINCT ON (e.voter_key, e.ballot_id) e.state FROM ballot_events AS e
+                WHERE e.round_number = t.round_number AND e.id <= t.events_until
+                ORDER BY e.voter_key, e.ballot_id, e.id DESC) AS known
+            WHERE known.state = 'excluded')""",
+    "a tally is what its digest says": """
+        SELECT round_number, version FROM tallies WHERE digest <> encode(sha256(content), 'hex')""",
+    "tallies are numbered from 1, and each knows more than the one before": """
+        SELECT round_number, version FROM (
+            SELECT round_number, version, row_number() OVER of_round AS place, events_until,
+                   lag(events_until) OVER of_round AS before
+            FROM tallies WINDOW of_round AS (PARTITION BY round_number ORDER BY version)) AS steps
+        WHERE version <> place OR events_until <= before""",
+    "a round is sealed when its first tally is": """
+        SELECT r.round FROM rounds AS r LEFT JOIN tallies AS t ON t.round_number = r.number AND t.version = 1
+        WHERE r.sealed_at IS DISTINCT FROM t.sealed_at""",
     "an exclusion or restoration has two signatures": """
         SELECT e.id FROM ballot_events AS e WHERE e.state IN ('excluded', 'restored') AND NOT EXISTS (
             SELECT FROM hold_decisions AS d WHERE d.hold = e.hold AND d.confirmed_at IS NOT NULL
@@ -45,8 +64,20 @@ INVARIANTS: dict[str, str] = {
                                        'recorded') AS before FROM ballot_events) AS steps
         WHERE (before, state) NOT IN (('recorded', 'held'), ('restored', 'held'), ('held', 'excluded'),
                                       ('held', 'restored'), ('excluded', 'restored'))""",
-    "nothing was decided after the seal": """
-        SELECT e.id FROM ballot_events AS e JOIN rounds AS r ON r.number = e.round_number WHERE e.at > r.sealed_at""",
+    "no tally was sealed over an undecided ballot": """
+        SELECT t.round_number, t.version, known.ballot_id FROM tallies AS t CROSS JOIN LATERAL (
+            SELECT DISTINCT ON (e.voter_key, e.ballot_id) e.ballot_id, e.state FROM ballot_events AS e
+            WHERE e.round_number = t.round_number AND e.id <= t.events_until
+            ORDER BY e.voter_key, e.ballot_id, e.id DESC) AS known
+        WHERE known.state = 'held'""",
+    "what happened to ballots after a seal was told to scoring": """
+        SELECT t.round_number, t.version FROM tallies AS t JOIN rounds AS r ON r.number = t.round_number
+        WHERE EXISTS (SELECT FROM ballot_events AS e
+                      WHERE e.round_number = t.round_number AND e.id > t.events_until)
+        AND NOT EXISTS (SELECT FROM tallies AS n WHERE n.round_number = t.round_number AND n.version > t.version)
+        AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.stream = 'voting.tallies'
+            AND convert_from(o.body, 'UTF8')::jsonb @> jsonb_build_object(
+                'type', 'reopened', 'round', r.round, 'version', t.version))""",
     "a vote granted anew rests on a proposal of somebody else and an excluded ballot": """
         SELECT r.round_number, r.reissue FROM reissues AS r WHERE NOT EXISTS (
             SELECT FROM reissue_proposals AS p JOIN ballot_states AS s USING (round_number, voter_key, ballot_id)

@@ -26,21 +26,23 @@ from services.shared.postgres import Pool
 from services.shared.strata import REST, merged_strata
 from services.voting import store
 from services.voting.rounds import FrozenRound
+from services.voting.tally_store import Sealed
 
 RUN_BALLOTS_MAX = 50_000
 _BLOCK_LINES = 2_000
 _HEAD = b"ballot,state,choices,stratum\n"
 
 
-async def ballots_csv(pool: Pool, frozen: FrozenRound, secret: bytes) -> AsyncGenerator[bytes]:
-    """The file in blocks, rows strictly increasing by `ballot`; memory stays within one run of rows.
+async def ballots_csv(pool: Pool, frozen: FrozenRound, secret: bytes, tally: Sealed) -> AsyncGenerator[bytes]:
+    """The file in blocks, as a sealed tally counted, rows strictly increasing by `ballot`; memory stays within one run.
 
-    Everything that can fail does so before the first block.
+    Everything that can fail does so before the first block. A ballot has the same numbers in every version.
     """
-    rows = _Rows(frozen, derive(secret, f"published-ballots:{frozen.id}"), await _merged(pool, frozen))
+    rows = _Rows(frozen, derive(secret, f"published-ballots:{frozen.id}"), await _merged(pool, frozen, tally))
+    until = tally.events_until
     with tempfile.TemporaryDirectory(prefix="pingxuan-ballots-") as folder, ExitStack() as stack:
         runs: list[Path] = []
-        async with aclosing(store.published_ballots(pool, frozen.number, RUN_BALLOTS_MAX)) as portions:
+        async with aclosing(store.published_ballots(pool, frozen.number, until, RUN_BALLOTS_MAX)) as portions:
             async for ballots in portions:
                 runs.append(Path(folder) / str(len(runs)))
                 await asyncio.to_thread(rows.write_run, runs[-1], ballots)
@@ -54,9 +56,9 @@ def _next_block(lines: Iterator[str]) -> bytes:
     return "".join(islice(lines, _BLOCK_LINES)).encode()
 
 
-async def _merged(pool: Pool, frozen: FrozenRound) -> frozenset[str]:
+async def _merged(pool: Pool, frozen: FrozenRound, tally: Sealed) -> frozenset[str]:
     """Strata told as the rest; where no ballot counts there is nothing to tell apart."""
-    ballots = await store.published_strata(pool, frozen.number)
+    ballots = await store.published_strata(pool, frozen.number, tally.events_until)
     counted = {stratum: count for stratum, count in ballots.items() if count}
     return merged_strata(counted, frozen.rules.publication.small_group_min) | (ballots.keys() - counted.keys())
 

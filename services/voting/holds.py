@@ -2,7 +2,7 @@
 
 States of a ballot: recorded → held → excluded or restored; restored → held; excluded → restored. Who decides belongs to
 no unit or channel that the ballots concern, and sees no count. A hold that nobody decides within the rules' days is
-restored by the rules. All of it only until the tally is sealed.
+restored by the rules. After the seal all of it goes on, for the next tally, until a meeting confirms the list.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt
 from services.voting.reissues import store as reissue_store
 from services.voting.rounds import FrozenRound
-from services.voting.tally import LOCK_CLASS
+from services.voting.tally import LOCK_CLASS, require_unconfirmed, tell_reopened
 
 _BALLOTS_MAX = 100_000
 
@@ -103,13 +103,13 @@ class HoldView(msgspec.Struct, frozen=True):
 
 
 async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: HoldForm) -> HoldView:
-    """Hold ballots; raises Refusal bad_hold, conflict_of_interest, bad_transition or already_sealed."""
+    """Hold ballots; raises Refusal bad_hold, conflict_of_interest, bad_transition or list_confirmed."""
     if form.reason not in list(HoldReason):
         raise Refusal(Reason.BAD_HOLD, f"`reason` is one of: {', '.join(HoldReason)}.")
     if not form.evidence.strip():
         raise Refusal(Reason.BAD_HOLD, "Say in `evidence` what was seen; it is kept for ever.")
     async with transaction(pool) as connection:
-        await lock_open(connection, frozen)
+        await _lock_changes(connection, frozen)
         keys = await _find(connection, frozen, form)
         await require_no_interest(connection, frozen, staff, keys)
         await _require_states(connection, frozen, keys, {"recorded", "restored"})
@@ -132,7 +132,7 @@ async def decide(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID, form
     if not form.reason.strip():
         raise Refusal(Reason.BAD_HOLD, "A decision needs a reason.")
     async with transaction(pool) as connection:
-        await lock_open(connection, frozen)
+        await _lock_changes(connection, frozen)
         keys, state, _ = await _load(connection, frozen, hold)
         await require_no_interest(connection, frozen, staff, keys)
         allowed = {"held"} if form.decision is Decision.EXCLUDE else {"held", "excluded"}
@@ -155,7 +155,7 @@ async def decide(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID, form
 async def confirm(pool: Pool, frozen: FrozenRound, staff: Staff, hold: UUID) -> str:
     """Second signature: the decision takes effect. Returns the new state."""
     async with transaction(pool) as connection:
-        await lock_open(connection, frozen)
+        await _lock_changes(connection, frozen)
         keys, _, reason = await _load(connection, frozen, hold)
         await require_no_interest(connection, frozen, staff, keys)
         row = await connection.fetchrow(
@@ -214,14 +214,14 @@ async def restore_overdue(pool: Pool, frozen: FrozenRound, today: date) -> int:
     """Restore holds that nobody decided within the rules' working days; returns how many."""
     restored = 0
     for view in await list_holds(pool, frozen):
-        if view.state == "held" and today > due(frozen, view) and frozen.sealed_at is None:
+        if view.state == "held" and today > due(frozen, view):
             restored += await _restore_by_rules(pool, frozen, view.hold)
     return restored
 
 
 async def _restore_by_rules(pool: Pool, frozen: FrozenRound, hold: UUID) -> int:
     async with transaction(pool) as connection:
-        await lock_open(connection, frozen)
+        await _lock(connection, frozen)
         keys, state, reason = await _load(connection, frozen, hold)
         if state != "held":
             return 0
@@ -240,11 +240,22 @@ async def _restore_by_rules(pool: Pool, frozen: FrozenRound, hold: UUID) -> int:
     return 1
 
 
-async def lock_open(connection: Connection, frozen: FrozenRound) -> None:
-    """Decisions, extensions and sealing exclude each other; after the seal nothing changes."""
+async def _lock(connection: Connection, frozen: FrozenRound) -> None:
+    """Decisions, extensions and sealing exclude each other."""
     await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS + 1, frozen.number)
+
+
+async def _lock_changes(connection: Connection, frozen: FrozenRound) -> None:
+    """Before anything happens to a ballot; raises Refusal list_confirmed."""
+    await _lock(connection, frozen)
+    require_unconfirmed(frozen)
+
+
+async def lock_unsealed(connection: Connection, frozen: FrozenRound) -> None:
+    """Before somebody is let vote anew; raises Refusal already_sealed, for after the seal nobody votes."""
+    await _lock(connection, frozen)
     if await connection.fetchval("SELECT sealed_at FROM rounds WHERE number = $1", frozen.number) is not None:
-        raise Refusal(Reason.ALREADY_SEALED, "The tally is sealed; a change now is a recomputation by objection.")
+        raise Refusal(Reason.ALREADY_SEALED, "The tally is sealed; nobody votes in this round any more.")
 
 
 async def _find(connection: Connection, frozen: FrozenRound, form: HoldForm) -> list[Key]:
@@ -354,6 +365,7 @@ async def _require_states(connection: Connection, frozen: FrozenRound, keys: Seq
 async def _append(
     connection: Connection, frozen: FrozenRound, keys: Sequence[Key], state: str, reason: str, hold: UUID
 ) -> None:
+    """The one place where something happens to a ballot; whoever holds a sealed tally learns of it."""
     await connection.execute(
         "INSERT INTO ballot_events (round_number, voter_key, ballot_id, state, reason, hold)"
         " SELECT $1, voter_key, ballot_id, $4, $5, $6 FROM unnest($2::bytea[], $3::uuid[]) AS k (voter_key, ballot_id)",
@@ -364,3 +376,4 @@ async def _append(
         reason,
         hold,
     )
+    await tell_reopened(connection, frozen)

@@ -41,6 +41,7 @@ class Reason(ReasonWord):
     HOLDS_OPEN = "holds_open", 409, "Held ballots are undecided"
     ALREADY_SEALED = "already_sealed", 409, "The tally is sealed"
     NOT_SEALED = "not_sealed", 409, "The tally is not sealed yet"
+    LIST_CONFIRMED = "list_confirmed", 409, "The list is confirmed"
     UNKNOWN_HOLD = "unknown_hold", 404, "No such hold"
     BAD_HOLD = "bad_hold", 422, "The hold cannot be made"
     BAD_TRANSITION = "bad_transition", 409, "Not possible in this state"

@@ -15,7 +15,7 @@ import msgspec
 from services.shared.clock import Clock
 from services.shared.messages import TallyContent
 from services.shared.postgres import Pool
-from services.voting import store
+from services.voting import store, tally_store
 from services.voting.rounds import FrozenRound, Phase
 from services.voting.stations import stations
 
@@ -45,9 +45,11 @@ async def results_document(context: Needs, frozen: FrozenRound) -> tuple[bytes, 
 async def _document(context: Needs, frozen: FrozenRound, phase: Phase) -> dict[str, Any]:
     document: dict[str, Any] = {"state": phase, "turnout": await store.turnout(context.pool, frozen.number)}
     if phase is Phase.PUBLISHED:
-        tally = await store.sealed_tally(context.pool, frozen.number)
-        if tally is not None:
-            content = msgspec.json.decode(tally[0], type=TallyContent)
+        # The one that the published ranking rests on: a newer tally is nobody's to see before two people publish.
+        tally = await tally_store.published(context.pool, frozen.number, frozen.message.tally_digest)
+        body = await tally_store.content(context.pool, frozen.number, tally.version) if tally else None
+        if body is not None:
+            content = msgspec.json.decode(body, type=TallyContent)
             document |= {"turnout": content.turnout, "candidates": votes_by_candidate(content)}
     return document
 
@@ -79,6 +81,9 @@ async def state_document(context: Needs, frozen: FrozenRound) -> bytes:
         "ballots": await store.ballots_by_state(context.pool, frozen.number),
         "stations": await stations.report(context.pool, frozen),
         "sealed_at": frozen.sealed_at,
+        "tallies": await tally_store.lines(context.pool, frozen.number) if frozen.sealed_at else [],
+        "since_seal": await tally_store.since(context.pool, frozen.number) if frozen.sealed_at else None,
+        "list_confirmed_at": frozen.message.list_confirmed_at,
         "forgotten": frozen.forgotten,
     }
     return msgspec.json.encode(document)

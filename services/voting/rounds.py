@@ -60,6 +60,8 @@ class FrozenRound:
         self.opens = self.rules.windows.voting.opens if self.rules.windows.voting else None
         self.closes = self._closes()
         self._bodies: dict[int | None, tuple[bytes, str]] = {}
+        # Whether people were signed in already: then the round's identity key may be missing, but never be made anew.
+        self.has_key = False
 
     @property
     def version(self) -> tuple[int, datetime | None, bool, int]:
@@ -209,12 +211,15 @@ class RoundBook:
         changed = 0
         rows = await self._pool.fetch(
             "SELECT number, version, sealed_at, forgotten_at, watched_from,"
-            " (SELECT count(*) FROM extensions AS e WHERE e.round_number = r.number) AS extended"
+            " (SELECT count(*) FROM extensions AS e WHERE e.round_number = r.number) AS extended,"
+            " EXISTS (SELECT FROM round_keys AS k WHERE k.round_number = r.number) AS has_key"
             " FROM rounds AS r"
         )
         for row in rows:
             known = self._by_number.get(row["number"])
             forgotten = row["forgotten_at"] is not None
+            if known:
+                known.has_key = row["has_key"]
             if known and known.version == (row["version"], row["sealed_at"], forgotten, row["extended"]):
                 continue
             body = await self._pool.fetchval("SELECT message FROM rounds WHERE number = $1", row["number"])
@@ -222,6 +227,7 @@ class RoundBook:
             assert isinstance(message, RoundMessage)
             extensions = await outage_store.extensions(self._pool, row["number"])
             fresh = FrozenRound(row["number"], message, row["sealed_at"], forgotten, extensions, row["watched_from"])
+            fresh.has_key = row["has_key"]
             self._by_id[fresh.id] = self._by_number[fresh.number] = fresh
             changed += 1
         self.refreshed = True

@@ -6,7 +6,6 @@ Each function is one statement or one short transaction; callers decide what an 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -68,20 +67,12 @@ async def ballots_by_state(pool: Pool, round_number: int) -> dict[str, int]:
     return {"recorded": max(0, ballots - sum(other.values())), **other}
 
 
-async def held_ballots(pool: Pool) -> int:
-    """Ballots held and undecided in rounds that are not sealed."""
-    held: int = await pool.fetchval(
-        "SELECT count(*) FROM ballot_states AS s JOIN rounds AS r ON r.number = s.round_number"
-        " WHERE s.state = 'held' AND r.sealed_at IS NULL"
-    )
-    return held
-
-
 async def holds_by_reason(pool: Pool) -> list[dict[str, Any]]:
-    """{reason, state, ballots} of rounds that are not sealed; a ballot counts in its newest state."""
+    """{reason, state, ballots} of unsealed rounds, and of ballots held since; a ballot counts in its newest state."""
     rows = await pool.fetch(
         "SELECT s.reason, s.state, count(*) AS ballots FROM ballot_states AS s"
-        " JOIN rounds AS r ON r.number = s.round_number WHERE r.sealed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"
+        " JOIN rounds AS r ON r.number = s.round_number WHERE r.sealed_at IS NULL OR s.state = 'held'"
+        " GROUP BY 1, 2 ORDER BY 1, 2"
     )
     return [dict(row) for row in rows]
 
@@ -96,32 +87,36 @@ async def decided_holds(pool: Pool) -> dict[str, int]:
     return dict(row)
 
 
-async def sealed_tally(pool: Pool, round_number: int) -> tuple[bytes, datetime, str] | None:
-    """(content, sealed_at, digest) of a sealed tally."""
-    row = await pool.fetchrow("SELECT content, sealed_at, digest FROM tallies WHERE round_number = $1", round_number)
-    return None if row is None else (row["content"], row["sealed_at"], row["digest"])
+# What a tally knows of a ballot: its state as of the tally's newest event ($2), not as of today.
+_STATES_THEN = (
+    "(SELECT DISTINCT ON (voter_key, ballot_id) voter_key, ballot_id, state FROM ballot_events"
+    " WHERE round_number = $1 AND id <= $2 ORDER BY voter_key, ballot_id, id DESC) AS s USING (voter_key, ballot_id)"
+)
 
 
-async def published_ballots(pool: Pool, round_number: int, rows_max: int) -> AsyncGenerator[list[asyncpg.Record]]:
-    """ballot_id, choices, stratum and state (null: recorded) of every ballot, for the published bundle; in portions."""
+async def published_ballots(
+    pool: Pool, round_number: int, events_until: int, rows_max: int
+) -> AsyncGenerator[list[asyncpg.Record]]:
+    """ballot_id, choices, stratum and state (null: recorded) of every ballot as a tally knows it; in portions."""
     async with pool.acquire() as connection, connection.transaction(readonly=True):
         cursor = await connection.cursor(
-            "SELECT b.ballot_id, b.choices, b.stratum, s.state FROM ballots AS b LEFT JOIN ballot_states AS s"
-            " USING (round_number, voter_key, ballot_id) WHERE b.round_number = $1",
+            "SELECT b.ballot_id, b.choices, b.stratum, s.state FROM ballots AS b"  # noqa: S608
+            f" LEFT JOIN {_STATES_THEN} WHERE b.round_number = $1",
             round_number,
+            events_until,
             timeout=600,
         )
         while portion := await cursor.fetch(rows_max, timeout=600):
             yield portion
 
 
-async def published_strata(pool: Pool, round_number: int) -> dict[str, int]:
-    """Ballots that count by stratum; a stratum whose ballots were all excluded has 0."""
+async def published_strata(pool: Pool, round_number: int, events_until: int) -> dict[str, int]:
+    """Ballots that count in a tally by stratum; a stratum whose ballots were all excluded has 0."""
     rows = await pool.fetch(
-        "SELECT b.stratum, count(*) FILTER (WHERE s.state IS DISTINCT FROM 'excluded') AS ballots"
-        " FROM ballots AS b LEFT JOIN ballot_states AS s USING (round_number, voter_key, ballot_id)"
-        " WHERE b.round_number = $1 GROUP BY 1",
+        "SELECT b.stratum, count(*) FILTER (WHERE s.state IS DISTINCT FROM 'excluded') AS ballots"  # noqa: S608
+        f" FROM ballots AS b LEFT JOIN {_STATES_THEN} WHERE b.round_number = $1 GROUP BY 1",
         round_number,
+        events_until,
         timeout=600,
     )
     return {row["stratum"]: row["ballots"] for row in rows}

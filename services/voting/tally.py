@@ -1,8 +1,9 @@
-"""Counting: a follower of the ledger keeps turnout and running tallies; sealing makes one final tally a round.
+"""Counting: a follower of the ledger keeps turnout and running tallies; sealing makes a tally that never changes.
 
 The follower reads only rows below the oldest running transaction, ordered by (xid, index), so that a row that commits
 late is not skipped. Sealing takes the round's exclusive lock after close and grace, counts what is not excluded once
-more from the ledger itself, and hands the tally, encrypted, to scoring in the same transaction.
+more from the ledger itself, and hands the tally, encrypted, to scoring in the same transaction. Ballots that two people
+exclude or restore afterwards make the next version, sealed by the same rules; the ones before stay.
 """
 
 from __future__ import annotations
@@ -18,9 +19,16 @@ import msgspec
 from services.shared import outbox
 from services.shared.errors import Refusal
 from services.shared.keys import seal
-from services.shared.messages import VOTING_TALLIES, ExclusionCount, TallyContent, TallyMessage, VoteCount
+from services.shared.messages import (
+    VOTING_TALLIES,
+    ExclusionCount,
+    ReopenedMessage,
+    TallyContent,
+    TallyMessage,
+    VoteCount,
+)
 from services.shared.postgres import Connection, Pool, transaction
-from services.voting import metrics
+from services.voting import metrics, tally_store
 from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound, RoundBook
 
@@ -73,18 +81,26 @@ async def count_once(pool: Pool) -> int:
     return counted or 0
 
 
-async def seal_round(pool: Pool, frozen: FrozenRound, tally_key: bytes, now: datetime, sealed_by: str) -> TallyContent:
-    """Seal the round's tally; raises Refusal window_open, grace_running, holds_open or already_sealed."""
+async def seal_round(
+    pool: Pool, frozen: FrozenRound, tally_key: bytes, now: datetime, sealed_by: str, *, again: bool = False
+) -> TallyContent:
+    """Seal the round's tally; raises Refusal window_open, grace_running, holds_open, already_sealed or list_confirmed.
+
+    Only where `again` is asked for may a round that is sealed get its next version, and only when ballots were excluded
+    or restored since: nothing seals twice by itself, nor by a repeat.
+    """
     _require_ended(frozen, now)
     async with transaction(pool) as connection:
         # No hold changes meanwhile; then wait for every batch that holds the shared lock: later ones find it sealed.
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS + 1, frozen.number)
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS, frozen.number)
-        if await connection.fetchval("SELECT sealed_at FROM rounds WHERE number = $1", frozen.number) is not None:
-            raise Refusal(Reason.ALREADY_SEALED, "This round's tally is sealed and final.")
+        newest = await tally_store.newest(connection, frozen.number)
         await _require_newest(connection, frozen)
         await _require_decided(connection, frozen.number)
-        content = await count(connection, frozen)
+        if newest is not None:
+            await _require_changed(connection, frozen, newest, again)
+        version = 1 if newest is None else newest.version + 1
+        content = msgspec.structs.replace(await count(connection, frozen), version=version)
         await _store(connection, frozen, content, tally_key, sealed_by)
     metrics.sealed_rounds_total.inc()
     return content
@@ -107,13 +123,28 @@ async def _require_newest(connection: Connection, frozen: FrozenRound) -> None:
 
 
 async def _require_decided(connection: Connection, round_number: int) -> None:
-    open_holds = await connection.fetchval(
-        "SELECT count(*) FROM holds AS h WHERE h.round_number = $1 AND NOT EXISTS"
-        " (SELECT FROM hold_decisions AS d WHERE d.hold = h.hold AND d.confirmed_at IS NOT NULL)",
-        round_number,
-    )
+    open_holds = await tally_store.undecided(connection, round_number)
     if open_holds:
         raise Refusal(Reason.HOLDS_OPEN, f"{open_holds} holds are undecided; decide and confirm them first.")
+
+
+async def _require_changed(
+    connection: Connection, frozen: FrozenRound, newest: tally_store.Sealed, again: bool
+) -> None:
+    if not again or (await tally_store.since(connection, frozen.number)).nothing:
+        detail = f"Tally {newest.version} is sealed, and no ballot was excluded or restored since."
+        raise Refusal(Reason.ALREADY_SEALED, detail, version=newest.version)
+    require_unconfirmed(frozen)
+
+
+def require_unconfirmed(frozen: FrozenRound) -> None:
+    """After a meeting confirmed the list no ballot changes any more; raises Refusal list_confirmed."""
+    if frozen.message.list_confirmed_at is not None:
+        raise Refusal(
+            Reason.LIST_CONFIRMED,
+            "A meeting confirmed the list of this round; two people must retract it before a ballot can change.",
+            confirmed_at=frozen.message.list_confirmed_at,
+        )
 
 
 async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
@@ -188,17 +219,23 @@ async def _store(
 ) -> None:
     body = msgspec.json.encode(content)
     digest = sha256(body).hexdigest()
-    sealed_at: datetime = await connection.fetchval(
-        "INSERT INTO tallies (round_number, version, digest, content, sealed_at, sealed_by)"
-        " VALUES ($1, 1, $2, $3, clock_timestamp(), $4) RETURNING sealed_at",
-        frozen.number,
-        digest,
-        body,
-        sealed_by,
-    )
-    await connection.execute("UPDATE rounds SET sealed_at = $2 WHERE number = $1", frozen.number, sealed_at)
+    sealed_at = await tally_store.put(connection, frozen.number, content.version, digest, body, sealed_by)
     sealed = seal(tally_key, body, frozen.id.encode())
-    await outbox.append(connection, VOTING_TALLIES, TallyMessage(frozen.id, 1, digest, sealed_at, sealed))
+    message = TallyMessage(frozen.id, content.version, digest, sealed_at, sealed)
+    await outbox.append(connection, VOTING_TALLIES, message)
+
+
+async def tell_reopened(connection: Connection, frozen: FrozenRound) -> None:
+    """In the transaction of whatever happened to a ballot: scoring must know that the tally it has is outdated.
+
+    Before the first seal there is nobody to tell.
+    """
+    newest = await tally_store.newest(connection, frozen.number)
+    if newest is None:
+        return
+    since = await tally_store.since(connection, frozen.number)
+    message = ReopenedMessage(frozen.id, newest.version, since.undecided, since.excluded, since.restored)
+    await outbox.append(connection, VOTING_TALLIES, message)
 
 
 async def seal_due_once(pool: Pool, rounds: RoundBook, tally_key: bytes, now: datetime) -> int:

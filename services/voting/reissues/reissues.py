@@ -16,7 +16,7 @@ from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
 from services.voting import store as voting_store
-from services.voting.holds import Key, lock_open, parse_ballot_id, require_no_interest
+from services.voting.holds import Key, lock_unsealed, parse_ballot_id, require_no_interest
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt
 from services.voting.reissues import store
@@ -51,7 +51,7 @@ async def propose(pool: Pool, frozen: FrozenRound, staff: Staff, form: ReissueFo
         # A token of before the grant would be worth a second ballot after midnight.
         raise Refusal(Reason.BAD_REISSUE, "This round votes by day: the rightful voter has a new ballot tomorrow.")
     async with transaction(pool) as connection:
-        await lock_open(connection, frozen)
+        await lock_unsealed(connection, frozen)
         ballot = await _excluded(connection, frozen, form)
         key = Key(ballot["voter_key"], ballot["ballot_id"])
         await require_no_interest(connection, frozen, staff, [key])
@@ -72,7 +72,7 @@ async def confirm(pool: Pool, frozen: FrozenRound, staff: Staff, proposal: UUID)
     """Second signature: granted. Raises Refusal unknown_reissue, same_person, conflict_of_interest, bad_transition
     or already_sealed."""
     async with transaction(pool) as connection:
-        await lock_open(connection, frozen)
+        await lock_unsealed(connection, frozen)
         row = await store.find_proposal(connection, frozen.number, proposal)
         if row is None:
             raise Refusal(Reason.UNKNOWN_REISSUE, "There is no such proposal in this round; list them and choose one.")

@@ -170,8 +170,6 @@ async def test_sealing_waits_for_close_grace_and_decisions_and_then_is_final(
     assert [(each.reason, each.candidate, each.ballots) for each in content.exclusions] == [
         ("rented_accounts", "c1", 1)
     ]
-    form = {"ballots": receipts[:1], "reason": "automated", "evidence": "late"}
-    assert (await office.call("ann", "POST", "/holds", form)).json()["reason"] == "already_sealed"
 
 
 async def _phase(voting: Voting, wanted: str) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from services.shared.ranking.bundle import parse_ballots
-from services.voting import bundle
+from services.voting import bundle, tally_store
 from tests.integration.voting.conftest import Voting
 from tests.support.rounds import round_message, rules_text
 
@@ -31,6 +31,11 @@ SELECT round_number, voter_key, ballot_id, state, 'r', gen_random_uuid()
 FROM ballots CROSS JOIN unnest(ARRAY['held', 'excluded']) AS state
 WHERE ballot_id IN (SELECT md5('b' || k)::uuid FROM generate_series(10, 40, 10) AS k)
 """
+# What sealing keeps of them; the files' own counts are checked against the ledger.
+_SEAL = """
+INSERT INTO tallies (round_number, version, digest, content, sealed_at, sealed_by, events_until)
+SELECT $1, 1, 'd', '{}', now(), 'rules', max(id) FROM ballot_events
+"""
 
 
 @pytest.fixture
@@ -44,6 +49,7 @@ async def published(voting: Voting, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert frozen is not None
     await voting.context.pool.execute(_FILL, frozen.number)
     await voting.context.pool.execute(_EXCLUDE)
+    await voting.context.pool.execute(_SEAL, frozen.number)
     assert (await voting.http.get(PATH)).json()["reason"] == "not_published"
     await voting.add_round(msgspec.structs.replace(message, version=2, ranking_version=1))
     return voting
@@ -79,7 +85,9 @@ def left_in(folder: Path) -> list[Path]:
 async def test_it_leaves_nothing_on_disk_also_where_nobody_reads_on(published: Voting, tmp_path: Path) -> None:
     frozen = published.context.rounds.get("small")
     assert frozen is not None
-    blocks = bundle.ballots_csv(published.context.pool, frozen, b"secret")
+    sealed = await tally_store.newest(published.context.pool, frozen.number)
+    assert sealed is not None
+    blocks = bundle.ballots_csv(published.context.pool, frozen, b"secret", sealed)
     await anext(blocks)
     assert left_in(tmp_path)
     await blocks.aclose()
