@@ -6,7 +6,7 @@ STAMP := $(VENV)/.pingxuan-stamp
 PORT ?=
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench registry-bench ranking-bench duplicates browser clean
+.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench registry-bench ranking-bench duplicates load soak browser clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -71,6 +71,12 @@ ranking-bench: setup  ## Time and memory of `pingxuan rank` up to 10,000 candida
 
 duplicates: setup  ## A million duplicate attempts over four voting processes (minutes); writes loadtests/results/
 	$(BIN)/python -m loadtests.duplicates
+
+load: setup  ## People of all kinds in a day's shape: SHAPE=opening, evening, last_minute or slow_day; goals decide
+	$(BIN)/python -m loadtests.load --shape $(or $(SHAPE),evening) $(if $(PEOPLE),--people $(PEOPLE))
+
+soak: setup  ## A million ballots at a steady pace (BALLOTS=…): memory, latency and followers must stay flat
+	$(BIN)/python -m loadtests.soak $(if $(BALLOTS),--ballots $(BALLOTS))
 
 browser:  # Debian's Chromium and fonts for the browser tests; nginx and promtool for those of the deployment files
 	@deploy/install-browser

@@ -88,13 +88,27 @@ async def ours_unbatched(bench: Bench) -> dict[str, float]:
 
 
 async def fixed_rate(bench: Bench, running: Running, rate: float) -> dict[str, float]:
-    """Latencies at `rate` ballots per second from a process of its own."""
-    seconds, stage = bench.plan.side_seconds, bench.stage
-    voters = stage.voters.mint(int(rate * seconds) + 1)
+    """Latencies at `rate` ballots per second; all of them must be accepted."""
+    seen = await at_rate(bench.stage, running.port, rate, bench.plan.side_seconds)
+    if seen.refused or seen.answered < seen.sent:
+        raise LoadFailed(
+            f"of {seen.sent} ballots at a fixed rate {seen.refused} were refused and {seen.answered} answered"
+        )
+    return {
+        "rate_at_70_percent": rate,
+        "p50_ms_at_70_percent": seen.p50_ms,
+        "p99_ms_at_70_percent": seen.p99_ms,
+        "client_late_p99_ms": seen.late_p99_ms,
+    }
+
+
+async def at_rate(stage: Stage, port: int, rate: float, seconds: float) -> FixedRate:
+    """New voters' ballots at `rate` per second from a process of its own; what came back, refusals too."""
+    voters = stage.voters.mint(int(rate * seconds))
     await stage.note_verified(stage.voters.verified(voters))
     file = stage.folder / "requests"
     await asyncio.to_thread(wrk.write_requests, file, stage.voters.requests(voters))
-    arguments = [str(running.port), str(file), f"{rate:.1f}", str(seconds), str(_FIXED_CONNECTIONS)]
+    arguments = [str(port), str(file), f"{rate:.1f}", str(seconds), str(_FIXED_CONNECTIONS)]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "loadtests.bench.fixed_rate", *arguments, stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
@@ -107,17 +121,7 @@ async def fixed_rate(bench: Bench, running: Running, rate: float) -> dict[str, f
             await process.wait()
     if process.returncode != 0:
         raise LoadFailed(f"the fixed-rate client ended with {process.returncode}: nothing was measured")
-    seen = msgspec.json.decode(said, type=FixedRate)
-    if seen.refused or seen.answered < seen.sent:
-        raise LoadFailed(
-            f"of {seen.sent} ballots at a fixed rate {seen.refused} were refused and {seen.answered} answered"
-        )
-    return {
-        "rate_at_70_percent": rate,
-        "p50_ms_at_70_percent": seen.p50_ms,
-        "p99_ms_at_70_percent": seen.p99_ms,
-        "client_late_p99_ms": seen.late_p99_ms,
-    }
+    return msgspec.json.decode(said, type=FixedRate)
 
 
 async def many_connections(bench: Bench, connections: int) -> dict[str, float]:
