@@ -1,6 +1,6 @@
-"""`pingxuan reference`: the tables of settings and metrics in deploy/README.md, made from the code that declares them.
+"""`pingxuan reference`: tables of settings and metrics for deploy/README.md, and Grafana's dashboards, made from code.
 
-The tidy tests compare; `--write` brings the document up to date. Nothing here runs in production.
+The tidy tests compare; `--write` brings the files up to date. Nothing here runs in production.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import get_type_hints
 import click
 import msgspec
 
+from services.cli.dashboards import BOARDS
+from services.cli.dashboards.panels import board_json
+
 README = Path(__file__).parents[2] / "deploy" / "README.md"
+GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
 SERVICES = ("registry", "voting", "scoring")
 _SETTINGS = {"registry": "RegistrySettings", "voting": "VotingSettings", "scoring": "ScoringSettings"}
-_METRIC_MODULES = {
-    "every service": (
-        "services.shared.metrics",
-        "services.shared.loops",
-        "services.shared.outbox",
-        "services.shared.live",
-    ),
+METRIC_MODULES = {
+    "every service": ("services.shared.metrics",),
     **{service: (f"services.{service}.metrics",) for service in SERVICES},
+    "pingxuan up": ("services.cli.metrics",),
 }
 
 
@@ -35,7 +35,7 @@ class NoMarkers(click.ClickException):
 
 @click.group()
 def reference() -> None:
-    """Tables of settings and metrics as deploy/README.md has them.
+    """Tables of settings and metrics as deploy/README.md has them, and the dashboards of deploy/grafana.
 
     \b
     Example:
@@ -68,6 +68,22 @@ def metrics(write: bool) -> None:
       pingxuan reference metrics
     """
     _tell("metrics", metrics_table(), write)
+
+
+@reference.command()
+@click.option("--write", is_flag=True, help="Write deploy/grafana/NAME.json instead of listing the dashboards.")
+def dashboards(write: bool) -> None:
+    """Grafana's dashboards.
+
+    \b
+    Example:
+      pingxuan reference dashboards --write
+    """
+    for board in BOARDS:
+        if write:
+            (GRAFANA / f"{board.name}.json").write_text(board_json(board), encoding="utf-8")
+        else:
+            click.echo(f"{board.name:<10}{board.english} · {board.chinese}")
 
 
 def _tell(name: str, table: str, write: bool) -> None:
@@ -134,7 +150,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 def metrics_table() -> str:
     """Markdown: the metrics of every service, then each service's own."""
     heads = ("metric", "kind", "labels", "meaning")
-    return "\n".join(_section(title, heads, _metric_rows(modules)) for title, modules in _METRIC_MODULES.items())
+    return "\n".join(_section(title, heads, _metric_rows(modules)) for title, modules in METRIC_MODULES.items())
 
 
 def _metric_rows(modules: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from services.registry import metrics, status
+from services.registry import status
 from services.registry.applications import api as applications_api
 from services.registry.applications import consent_api, counting, form_pages, import_api
 from services.registry.applications import office_pages as application_office_pages

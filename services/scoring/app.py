@@ -17,7 +17,6 @@ from services.scoring import (
     api_rankings,
     api_versions,
     followers,
-    metrics,
     pages,
     pages_draw,
     pages_meeting,
@@ -26,7 +25,7 @@ from services.scoring import (
     pages_rankings,
     pages_results,
     statistics,
-    store,
+    watch,
 )
 from services.scoring.desk import Desk, Keys
 from services.scoring.office import api as office_api
@@ -34,7 +33,6 @@ from services.scoring.office import papers_api, reading_api
 from services.scoring.office.snapshots import snapshot_once
 from services.scoring.panels import api as panels_api
 from services.scoring.readers import api as readers_api
-from services.scoring.records import SheetState
 from services.scoring.settings import ScoringSettings
 from services.scoring.status import get_status
 from services.shared.clock import Clock
@@ -45,6 +43,7 @@ from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
 from services.shared.redis_client import open_redis
+from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
 from services.shared.tokens import StaffVerifier
@@ -83,7 +82,7 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
             redis = open_redis(settings.redis_url, timeout_s=_REDIS_TIMEOUT_S, connections_max=16, name="scoring")
             stack.push_async_callback(redis.aclose)
             door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
-            desk = Desk(pool, door, verifier, Clock(), keys, settings)
+            desk = Desk(pool, door, Clock(), keys, settings)
             app.state.desk, app.state.redis = desk, redis
             await desk.clock.measure(pool)
             await stack.enter_async_context(_measured_clock(desk))
@@ -145,16 +144,9 @@ def _loops(desk: Desk, redis: Redis) -> list[Loop]:
         Loop("relay rankings", Relay(pool, redis, SCORING_RANKINGS).relay_once),
         Loop("make statistics", lambda: statistics.attach_once(desk)),
         Loop("take snapshots", lambda: snapshot_once(desk), idle_s=_SNAPSHOTS_EVERY_S),
-        Loop("count sheets", lambda: count_sheets_once(pool), idle_s=_GAUGES_EVERY_S),
+        Loop("watch scoring", lambda: watch.watch_once(desk), idle_s=_GAUGES_EVERY_S),
+        ServersWatch(pool, redis).loop(),
     ]
-
-
-async def count_sheets_once(pool: Pool) -> int:
-    """Set the gauge of sheets by state; always idle afterwards."""
-    counts = await store.count_open_rounds_sheets(pool)
-    for state in SheetState:
-        metrics.scoring_sheets.labels(state.value).set(counts.get(state.value, 0))
-    return 0
 
 
 def _measured_clock(desk: Desk) -> Loops:

@@ -13,37 +13,56 @@ from zoneinfo import ZoneInfo
 
 import chinese_calendar
 
+from services.shared.metrics import clock_offset_seconds
 from services.shared.postgres import Pool
 
 OFFSET_MAX_S = 1.0
+UNCERTAINTY_MAX_S = 0.1
 
 
 class Clock:
-    """Receive time in UTC, corrected by the last measured offset to PostgreSQL."""
+    """Receive time in UTC, corrected by the last measured offset to PostgreSQL.
+
+    Between two measurements the monotonic clock counts: a machine whose time is set meanwhile neither opens nor closes
+    a window by that, and is not trustworthy until the next measurement has found it right.
+    """
 
     def __init__(self) -> None:
         self.offset_s = 0.0
         self.measured = False
+        self._anchor_s = _wall_minus_monotonic_s()
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time() + self.offset_s, UTC)
+        return datetime.fromtimestamp(self.timestamp(), UTC)
 
     def timestamp(self) -> float:
         """Seconds since the epoch, corrected."""
-        return time.time() + self.offset_s
+        return time.monotonic() + self._anchor_s + self.offset_s
 
     async def measure(self, pool: Pool) -> float:
         """Compare with PostgreSQL's clock; half of the round trip is the uncertainty. Returns the offset in s."""
-        before = time.time()
+        before = time.monotonic()
         theirs: datetime = await pool.fetchval("SELECT clock_timestamp()")
-        after = time.time()
-        self.offset_s = theirs.timestamp() - (before + after) / 2
+        after = time.monotonic()
+        latest, earliest = theirs.timestamp() - before, theirs.timestamp() - after
+        corrected_s = (latest + earliest) / 2
+        if self.measured and (after - before) / 2 > UNCERTAINTY_MAX_S:
+            # A slow answer tells between which bounds the truth lies; what was known better stays as far as it fits.
+            corrected_s = min(max(self._anchor_s + self.offset_s, earliest), latest)
+        self._anchor_s = _wall_minus_monotonic_s()
+        self.offset_s = corrected_s - self._anchor_s
         self.measured = True
+        clock_offset_seconds.set(self.offset_s)
         return self.offset_s
 
     @property
     def trustworthy(self) -> bool:
-        return self.measured and abs(self.offset_s) <= OFFSET_MAX_S
+        stepped_s = _wall_minus_monotonic_s() - self._anchor_s
+        return self.measured and abs(self.offset_s) <= OFFSET_MAX_S and abs(stepped_s) <= OFFSET_MAX_S
+
+
+def _wall_minus_monotonic_s() -> float:
+    return time.time() - time.monotonic()
 
 
 def day_in(moment: datetime, timezone: str) -> date:

@@ -22,9 +22,9 @@ from weakref import WeakSet
 from litestar import Litestar, Request, Response
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
-from prometheus_client import Gauge
 
 from services.shared.errors import CommonReason, Refusal
+from services.shared.metrics import live_streams
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,6 @@ REST_PER_READ = 9
 RETRY_AFTER_S = 30
 # Compressing or gathering would hold events back, here and in any proxy on the way (nginx reads the second header).
 _HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
-
-live_streams = Gauge("live_streams", "Live streams open now, by who watches.", ["kind"])
 
 Read = Callable[[], Awaitable[bytes]]
 Remaining = Callable[[], Awaitable[float]]

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
-from prometheus_client import Counter
-
+from services.shared.metrics import forget_elected, loop_runs_total
 from services.shared.postgres import Election
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,13 @@ _FINISH_WITHIN_S = 3.0
 _IDLE_MAX_S = 1.0
 _IDLE_GROWTH = 1.25
 
-loop_runs_total = Counter("loop_runs_total", "Runs of a background step.", ["loop", "result"])
+
+class Run(StrEnum):
+    """What became of one run of a step."""
+
+    WORKED = "worked"
+    IDLE = "idle"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,12 @@ class Loops:
                 done = await loop.once()
             except Exception as error:
                 # The text of a database error can quote a row; its type is enough to find it.
-                loop_runs_total.labels(loop.name, "failed").inc()
+                loop_runs_total.labels(loop.name, Run.FAILED).inc()
                 log.warning("background step failed", extra={"loop": loop.name, "failure": type(error).__name__})
                 pause_s = min(max(pause_s, 0.1) * 2, 5.0)
                 await self._rest(pause_s)
                 continue
-            loop_runs_total.labels(loop.name, "worked" if done else "idle").inc()
+            loop_runs_total.labels(loop.name, Run.WORKED if done else Run.IDLE).inc()
             if done:
                 pause_s = loop.idle_s
                 if done < loop.worth:
@@ -138,4 +144,7 @@ class ElectedLoops(Loops):
             except Exception as error:
                 self._leading = False
                 log.warning("election failed", extra={"failure": type(error).__name__})
+            if not self._leading:
+                # Each time: a step that was under way when the lead was lost may have set a gauge since.
+                forget_elected()
             await self._rest(1.0)

@@ -16,26 +16,24 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import asyncpg
-from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from services.shared.messages import Message, decode, encode
+from services.shared.metrics import (
+    follower_applied_total,
+    follower_gaps_total,
+    follower_lag_entries,
+    follower_lag_seconds,
+    follower_restarts_total,
+    relay_last_number,
+    relay_published_total,
+    relay_rebuilt_total,
+)
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.redis_client import REDIS_FAILURES
 
 BATCH_MAX = 500
-
-relay_published_total = Counter("relay_published_total", "Messages published to a stream.", ["stream"])
-relay_rebuilt_total = Counter("relay_rebuilt_total", "Streams written anew from the outbox.", ["stream"])
-relay_last_number = Gauge("relay_last_number", "Dense number of the newest message in the outbox.", ["stream"])
-follower_applied_total = Counter("follower_applied_total", "Messages applied by a follower.", ["stream"])
-follower_gaps_total = Counter("follower_gaps_total", "Gaps that made a follower ask for a replay.", ["stream"])
-follower_restarts_total = Counter(
-    "follower_restarts_total", "Streams read again from the beginning because their publisher was restored.", ["stream"]
-)
-follower_lag_entries = Gauge("follower_lag_entries", "Messages a follower has yet to apply.", ["stream"])
-follower_lag_seconds = Gauge("follower_lag_seconds", "Seconds since a follower was last known complete.", ["stream"])
 
 
 # What a database that was put back never keeps: the server's identity and timeline, the database and the table itself.
@@ -132,17 +130,19 @@ class Relay:
 
     async def _state_of_stream(self) -> tuple[int, bool]:
         """(number of the last entry, is the stream dense from 1 and not asked to be replayed)."""
+        # In a cluster the two keys may lie in different slots, and one call takes keys of one slot.
+        asked = await self._redis.exists(replay_key(self._stream))
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.exists(replay_key(self._stream))
             pipe.xlen(self._stream)
             pipe.xrevrange(self._stream, count=1)
-            asked, length, entries = await pipe.execute()
+            length, entries = await pipe.execute()
         last = int(entries[0][0].split(b"-")[0]) if entries else 0
         return last, not asked and length == last
 
     async def _rebuild(self, newest: int) -> int:
         """Write the whole stream under another name and swap it in; followers skip what they have applied."""
-        aside = f"{self._stream}:rebuild"
+        # The hash tag keeps both names in one slot of a cluster, as RENAME needs it.
+        aside = f"{self._stream}:rebuild:{{{self._stream}}}"
         await self._redis.delete(aside)
         written = 0
         async for n, body in self._rows(0, newest):
@@ -195,6 +195,9 @@ class Follower:
 
     def __init__(self, pool: Pool, redis: Redis, stream: str, apply: Apply) -> None:
         self._pool, self._redis, self._stream, self._apply = pool, redis, stream, apply
+        # Until anything better is known: a follower that never was complete lags since its process began.
+        self._complete_at = datetime.now(UTC)
+        self._complete_known = False
 
     async def follow_once(self) -> int:
         """Apply what follows the checkpoint; returns how many messages were applied.
@@ -202,6 +205,8 @@ class Follower:
         Raises nothing for a gap: it asks the relay for a replay and waits.
         """
         checkpoint = await self._checkpoint()
+        # Told as a function: the lag grows also while Valkey is away and nothing below is reached.
+        follower_lag_seconds.labels(self._stream).set_function(self._lag_s)
         heartbeat = await self._heartbeat()
         if heartbeat is not None and await self._start_over(checkpoint, heartbeat):
             return 1
@@ -216,8 +221,19 @@ class Follower:
         return len(entries)
 
     async def _checkpoint(self) -> int:
-        found = await self._pool.fetchval("SELECT n FROM stream_checkpoints WHERE stream = $1", self._stream)
-        return int(found or 0)
+        found = await self._pool.fetchrow(
+            "SELECT n, complete_at FROM stream_checkpoints WHERE stream = $1", self._stream
+        )
+        if found is not None and found["complete_at"] is not None:
+            self._note_complete(found["complete_at"])
+        return int(found["n"]) if found is not None else 0
+
+    def _note_complete(self, at: datetime) -> None:
+        self._complete_at = max(self._complete_at, at) if self._complete_known else at
+        self._complete_known = True
+
+    def _lag_s(self) -> float:
+        return (datetime.now(UTC) - self._complete_at).total_seconds()
 
     async def _start_over(self, checkpoint: int, heartbeat: Heartbeat) -> bool:
         """Whether the publisher was restored to an earlier state: its messages are whole states, so read all again."""
@@ -286,6 +302,7 @@ class Follower:
         newest, at = heartbeat.n, heartbeat.at
         follower_lag_entries.labels(self._stream).set(max(0, newest - checkpoint))
         if checkpoint >= newest:
+            self._note_complete(at)
             await self._pool.execute(
                 "INSERT INTO stream_checkpoints (stream, n, complete_at) VALUES ($1, $2, $3)"
                 " ON CONFLICT (stream) DO UPDATE SET complete_at = excluded.complete_at"
@@ -295,7 +312,6 @@ class Follower:
                 checkpoint,
                 at,
             )
-        follower_lag_seconds.labels(self._stream).set((datetime.now(UTC) - at).total_seconds())
 
 
 def _epoch_row(stream: str) -> str:

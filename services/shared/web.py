@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import asyncpg
 import msgspec
@@ -29,7 +30,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
 from services.shared import logs, metrics
-from services.shared.errors import CommonReason, ReasonWord, Refusal, problem
+from services.shared.errors import CommonReason, ReasonWord, Refusal, SignInFirst, problem
 from services.shared.live import STREAMED, Live
 from services.shared.settings import ServiceSettings
 
@@ -46,6 +47,7 @@ _DATABASE_AWAY = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
+    asyncpg.TargetServerAttributeNotMatched,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -144,8 +146,22 @@ def problem_response(refusal: Refusal) -> Response[bytes]:
     )
 
 
+def sign_in_first(request: Request[Any, Any, Any], back: str) -> Response[bytes]:
+    """To the registry, which renews the token by the session or asks to sign in, and leads back to exactly this page.
+
+    A form has no address to come back to but the one that its route names.
+    """
+    query, path = request.url.query, request.url.path
+    asked = (f"{path}?{query}" if query else path) if request.method in ("GET", "HEAD") else ""
+    following = f"?next={quote(back or asked, safe='/')}" if back or asked else ""
+    headers = {"location": f"/sign-in/renew{following}", "cache-control": "no-store"}
+    return Response(b"", status_code=303, media_type="text/plain", headers=headers)
+
+
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The one exception map: problem documents for programs, a page for people."""
+    """The one exception map: problem documents for programs, a page for people, the way to sign in for staff."""
+    if isinstance(error, SignInFirst):
+        return sign_in_first(request, error.back)
     refusal = refusal_of(error)
     metrics.refusals_total.labels(refusal.reason.value).inc()
     if isinstance(error, _DATABASE_AWAY):
@@ -195,9 +211,10 @@ class Edge:
             metrics.http_in_flight.dec()
             # Litestar leaves the template of the route it matched; what matched nothing is one label.
             route = scope.get("path_template") or "unmatched"
-            metrics.http_requests_total.labels(str(scope["method"]), route, status).inc()
+            method = str(scope["method"])
+            metrics.http_requests_total.labels(method, route, status).inc()
             if STREAMED not in scope:
-                metrics.http_request_seconds.labels(route).observe(time.perf_counter() - started)
+                metrics.http_request_seconds.labels(method, route).observe(time.perf_counter() - started)
             logs.request_id.reset(token)
 
 

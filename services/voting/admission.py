@@ -33,7 +33,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UNKNOWN_OUTCOME = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
                     asyncpg.OperatorInterventionError, asyncpg.TransactionRollbackError,
-                    asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError)  # fmt: skip
+                    asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
+                    asyncpg.TargetServerAttributeNotMatched)  # fmt: skip
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -324,4 +324,6 @@ def _accepted(outcome: Accepted, identity: str) -> Answer:
         f'"recorded_at":"{recorded_at}","index":{outcome.index}}}'
     ).encode()
     headers = [*_JSON, (b"x-request-id", identity.encode())]
-    return Answer(201, body, headers, "recorded") if outcome.fresh else Answer(200, body, headers, "repeated")
+    if outcome.fresh:
+        return Answer(201, body, headers, metrics.Well.RECORDED)
+    return Answer(200, body, headers, metrics.Well.REPEATED)

@@ -43,7 +43,8 @@ async def post_reports(
         # The parser's own words would quote phone numbers.
         raise Refusal(Reason.BAD_FORM, "These are not this provider's delivery reports.") from None
     changed = await store.apply_reports(context.pool, provider, reports)
-    metrics.delivery_reports_total.labels(provider).inc(changed)
+    for outcome, count in zip((metrics.Arrived.DELIVERED, metrics.Arrived.FAILED), changed, strict=True):
+        metrics.delivery_reports_total.labels(provider, outcome).inc(count)
     return Response(known.report_answer)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from litestar import Litestar
@@ -20,7 +20,7 @@ from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TAL
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
-from services.shared.redis_client import open_redis
+from services.shared.redis_client import REDIS_FAILURES, open_redis
 from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
@@ -125,6 +125,8 @@ def _elected_loops(context: Context, redis: Redis) -> list[Loop]:
     extender = Extender(pool, rounds)
 
     async def seal_due() -> int:
+        if not context.clock.trustworthy:
+            return 0  # nobody knows whether a window has ended; what is sealed too soon stays sealed
         # First the outage rule: a window that it extends is not over yet.
         now = context.clock.now()
         extended = await extender.extend_once(now)
@@ -238,6 +240,9 @@ class Application:
             slow = open_redis(settings.redis_url, timeout_s=5.0, connections_max=8, name="voting-loops")
             stack.push_async_callback(fast.aclose)
             stack.push_async_callback(slow.aclose)
+            with suppress(*REDIS_FAILURES):
+                # A cluster's map takes longer to learn than the first ballot's turnstile may.
+                await fast.time()
             context = self.context = _context(settings, pool, fast, self._clock)
             stack.push_async_callback(context.courier.close)
             for closing in (context.sign_in.people, context.wechat, context.oidc):

@@ -42,6 +42,7 @@ class Challenges:
     def check(self, solution: str, round_id: str) -> Solved | None:
         """What was solved when it is ours, for this round and in time; else None."""
         solved = self._work.check(solution, round_id)
+        metrics.challenge_answers_total.labels(metrics.Answered.SOLVED if solved else metrics.Answered.REFUSED).inc()
         return Solved(solved.nonce, solved.level, solved.data.get("phone", "")) if solved else None
 
     def verify(self, solution: str, round_id: str) -> str | None:

@@ -154,7 +154,7 @@ class SignIn:
         await codes_store.add_code_request(self._pool, request, frozen.number, asker, route, mac, lifetime_s)
         self._spend.note()
         await self._courier.hand_over(request, number, code, route, told)
-        metrics.codes_total.labels("sent").inc()
+        metrics.codes_total.labels(metrics.Well.SENT).inc()
         return CodeAsked(request, lifetime_s, self._settings.code_resend_s)
 
     async def prove(
@@ -221,7 +221,7 @@ class SignIn:
         expires = int(now_s) + (assistance.token_lifetime_s if assistance else self._settings.token_lifetime_s)
         station = assistance.station if assistance else None
         token = VoterToken(frozen.number, voter_key, reissue, route, stratum, expires, station)
-        metrics.sessions_total.labels("signed_in").inc()
+        metrics.sessions_total.labels(metrics.Well.SIGNED_IN).inc()
         return SignedIn(self._tokens.sign(token), expires)
 
     async def _try(self, connection: Connection, frozen: FrozenRound, proof: _Proof) -> CodeUse | Refusal:

@@ -42,4 +42,4 @@ def test_no_metric_is_labelled_by_a_person_or_a_candidate() -> None:
               for label in line.split(" | ")[2].split(",")}  # fmt: skip
     assert labels <= {"–", "method", "route", "status", "reason", "loop", "result", "stream", "decision", "outcome",
                       "state", "act", "kind", "phase", "part", "provider", "verdict",
-                      "purpose", "stage", "what", "when"}  # fmt: skip
+                      "purpose", "stage", "what", "when", "source", "span", "progress", "process"}  # fmt: skip

@@ -86,6 +86,6 @@ async def watch_reviews_once(pool: Pool, now: datetime) -> int:
             continue
         overdue += due.days_left < 0
         soon += 0 <= due.days_left <= 1
-    metrics.reviews_due.labels("overdue").set(overdue)
-    metrics.reviews_due.labels("within_one_day").set(soon)
+    metrics.reviews_due.labels(metrics.Due.OVERDUE).set(overdue)
+    metrics.reviews_due.labels(metrics.Due.WITHIN_ONE_DAY).set(soon)
     return 0

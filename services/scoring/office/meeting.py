@@ -53,7 +53,7 @@ async def start(desk: Desk, official: Staff, round_id: str, chair: str, present:
         who, now = official.username, desk.clock.now()
         new = Meeting(found.id, number, chair, tuple(present), who, now, 0, "", ended=False)
         await store.put_meeting(connection, new)
-    metrics.scoring_office_acts_total.labels("meeting_started").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.MEETING_STARTED).inc()
     return Standing(new, ())
 
 
@@ -86,7 +86,7 @@ async def open_candidate(desk: Desk, staff: Staff, round_id: str, candidate: str
         now = replace(before.meeting, step=before.meeting.step + 1, candidate=candidate)
         await store.put_step(connection, now, staff.username, desk.clock.now())
         after = await _standing(desk, connection, found)
-    metrics.scoring_office_acts_total.labels("candidate_opened").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.CANDIDATE_OPENED).inc()
     return after
 
 
@@ -98,7 +98,7 @@ async def end(desk: Desk, staff: Staff, round_id: str) -> Standing:
         _require_marked(before)
         now = replace(before.meeting, step=before.meeting.step + 1, ended=True)
         await store.put_step(connection, now, staff.username, desk.clock.now())
-    metrics.scoring_office_acts_total.labels("meeting_ended").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.MEETING_ENDED).inc()
     return Standing(now, ())
 
 

@@ -55,7 +55,7 @@ async def issue(desk: Desk, official: Staff, round_id: str, candidate: str, expe
     )
     async with transaction(desk.pool) as connection:
         issued = await store.put_paper(connection, new)
-    metrics.scoring_office_acts_total.labels("paper_issued").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.PAPER_ISSUED).inc()
     return issued
 
 
@@ -78,7 +78,7 @@ async def enter(desk: Desk, clerk: Staff, round_id: str, code: str, written: she
         reading = read(found, paper, [*known, new])
         if reading.counted:
             await _count(connection, found, paper, [*known, new])
-    metrics.scoring_office_acts_total.labels("paper_entered").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.PAPER_ENTERED).inc()
     return reading
 
 

@@ -50,7 +50,7 @@ async def propose(
     async with transaction(desk.pool) as connection:
         await _require_possible(connection, found, wanted)
         number = await store.put_proposal(connection, wanted)
-    metrics.scoring_office_acts_total.labels("proposed").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.PROPOSED).inc()
     return replace(wanted, proposal=number)
 
 

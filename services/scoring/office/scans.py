@@ -39,7 +39,7 @@ async def archive(desk: Desk, clerk: Staff, round_id: str, code: str, body: byte
         if len(known) >= PER_PAPER_MAX and new.digest not in {each.digest for each in known}:
             raise Refusal(Reason.BAD_SCAN, f"A sheet keeps at most {PER_PAPER_MAX} scans; use one that is there.")
         await scan_store.put_scan(connection, new, body)
-    metrics.scoring_office_acts_total.labels("scan_archived").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.SCAN_ARCHIVED).inc()
     return new
 
 

@@ -94,7 +94,7 @@ async def promise(desk: Desk, round_id: str, plan: Plan, administrator: Staff) -
         # Tried with an empty word: a pool that is too small is found now, not before the assembled committee.
         _drawn(found, pool, plan, final_seed(seed, ""))
         await store.put_draw(connection, new)
-    metrics.scoring_office_acts_total.labels("draw_promised").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.DRAW_PROMISED).inc()
     return new
 
 
@@ -122,7 +122,7 @@ async def reveal(desk: Desk, round_id: str, number: int, word: str, administrato
         await store.put_panels(connection, drawn)
         seated = ((candidate, expert) for candidate, experts in duties.items() for expert in experts)
         await store.put_seats(connection, found.id, seated, now)
-    metrics.scoring_office_acts_total.labels("panel_drawn").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.PANEL_DRAWN).inc()
     return drawn
 
 
@@ -222,5 +222,5 @@ async def call_reserve(connection: Connection, desk: Desk, round_: Round, candid
         # The board shows candidates that are short of marks; no reserve is left to call.
         return ""
     await store.put_seats(connection, round_.id, [(candidate, reserve)], desk.clock.now(), left)
-    metrics.scoring_office_acts_total.labels("reserve_called").inc()
+    metrics.scoring_office_acts_total.labels(metrics.OfficeAct.RESERVE_CALLED).inc()
     return reserve

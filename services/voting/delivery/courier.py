@@ -103,14 +103,17 @@ class Courier:
         self, provider: Provider, request: UUID, phone: str, code: str, route: str
     ) -> Taken | Failure:  # fmt: skip
         number = await store.begin(self._pool, request, provider.name, route)
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout_s):
                 outcome = await provider.send(phone, code, route)
         except TimeoutError:
             # It may have been sent all the same: a second message with the same code harms nobody.
             outcome = Failure.PROVIDER_AWAY
-        word, blamed = ("accepted", False) if isinstance(outcome, Taken) else (outcome.value, outcome.blames_provider)
+        blamed = isinstance(outcome, Failure) and outcome.blames_provider
         self._breakers[provider.name, route].note(failed=blamed)
+        metrics.code_delivery_seconds.labels(provider.name).observe(time.perf_counter() - began)
+        word = outcome if isinstance(outcome, Failure) else metrics.Well.ACCEPTED
         metrics.code_deliveries_total.labels(provider.name, word).inc()
         await store.settle(self._pool, number, outcome)
         return outcome

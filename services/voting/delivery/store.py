@@ -36,9 +36,9 @@ async def settle(pool: Pool, number: int, outcome: Taken | Failure) -> None:
     )
 
 
-async def apply_reports(pool: Pool, provider: str, reports: Sequence[Report]) -> int:
-    """Take up a provider's reports; returns how many told something new. A repeated report changes nothing."""
-    changed = 0
+async def apply_reports(pool: Pool, provider: str, reports: Sequence[Report]) -> tuple[int, int]:
+    """Take up a provider's reports; returns how many were new of (delivered, failed). A repeat changes nothing."""
+    changed = {True: 0, False: 0}
     for report in reports:
         state, failure = ("delivered", "") if report.delivered else ("failed", Failure.NOT_DELIVERED.value)
         done: str = await pool.execute(
@@ -49,8 +49,8 @@ async def apply_reports(pool: Pool, provider: str, reports: Sequence[Report]) ->
             state,
             failure,
         )
-        changed += int(done.split()[-1])
-    return changed
+        changed[report.delivered] += int(done.split()[-1])
+    return changed[True], changed[False]
 
 
 async def give_up_lost(pool: Pool, after_s: float) -> int:

@@ -1,0 +1,15 @@
+"""SQL of what an operator watches: how far the tally is behind the ledger."""
+
+from services.shared.postgres import Pool
+
+
+async def tally_lag(pool: Pool) -> tuple[int, float]:
+    """(ledger rows that the tally has yet to take up, age of the oldest in s); counted up to a hundred thousand."""
+    row = await pool.fetchrow(
+        "SELECT count(*) AS ballots,"
+        " coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS oldest_s FROM ("
+        " SELECT b.recorded_at FROM ballots AS b, tally_checkpoint AS c WHERE (b.xid, b.index) > (c.xid, c.index)"
+        " ORDER BY b.xid, b.index LIMIT 100000) AS waiting"
+    )
+    assert row is not None
+    return row["ballots"], row["oldest_s"]
