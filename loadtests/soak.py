@@ -30,7 +30,7 @@ from loadtests.bench.fixed_rate import FixedRate
 from loadtests.bench.machine import commit, machine
 from loadtests.bench.measure import Running
 from loadtests.bench.ours import at_rate, whole_platform
-from loadtests.bench.processes import PROC, all_stats, parse_status_kb, tree
+from loadtests.bench.processes import PROC, all_stats, cpu_us, parse_status_kb, tree
 from loadtests.bench.stage import PLATFORM_SERVICES, Stage
 from loadtests.trend import Bound, Trend, judge
 from services.cli.audit import violations
@@ -43,6 +43,8 @@ SLICES = 40
 WARM_SHARE = 0.25
 WATCH_EVERY_S, CAUGHT_UP_WITHIN_S = 1.0, 60.0
 
+# CPU tells of the servers alone, also where something else disturbs the machine and every latency with it.
+CPU = Bound(share=0.3, amount=100)
 LATENCY = {"p50_ms": Bound(share=0.5, amount=2), "p99_ms": Bound(share=1.0, amount=25)}
 # Private memory of a process tree; what PostgreSQL's processes share is bounded by its own setting.
 MEMORY = Bound(share=0.1, amount=16)
@@ -52,7 +54,8 @@ LAG_S_MAX = 5.0
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """One slice: ballots in the ledger after it, answers, private memory by process tree, and the worst lag in it.
+    """One slice: ballots in the ledger after it, answers, CPU per ballot and private memory by process tree, and the
+    worst lag in it.
 
     `tally_lag_entries` are ledger rows that the tally had not taken up, `tally_lag_s` the age of the oldest of them;
     the same of the message streams, the worst over services.
@@ -60,6 +63,7 @@ class Slice(msgspec.Struct, frozen=True):
 
     ballots: int
     answers: FixedRate
+    cpu_us_per_ballot: dict[str, float]
     memory_mb: dict[str, float]
     tally_lag_entries: int
     tally_lag_s: float
@@ -148,25 +152,30 @@ async def send(stage: Stage, running: Running, ballots: int, per_second: float, 
     async with Watch(stage) as watch:
         for number in range(slices):
             watch.begin()
-            answers = await at_rate(stage, running.port, per_second, ballots / slices / per_second)
-            assert running.count is not None
-            lag, count = watch.lag, await running.count()
-            memory = await asyncio.to_thread(private_mb, running.roots)
-            found.append(
-                Slice(
-                    count, answers, memory, lag.tally_entries, round(lag.tally_s, 3), lag.stream_entries,
-                    round(lag.stream_s, 3),
-                )
-            )  # fmt: skip
+            found.append(await _slice(stage, running, watch, ballots / slices, per_second))
             _tell(number + 1, slices, found[-1])
     return found
 
 
+async def _slice(stage: Stage, running: Running, watch: Watch, ballots: float, per_second: float) -> Slice:
+    before = cpu_us(running.roots)
+    answers = await at_rate(stage, running.port, per_second, ballots / per_second)
+    after, lag = cpu_us(running.roots), watch.lag
+    each_us = {name: round((after[name] - before[name]) / max(1, answers.sent), 1) for name in running.roots}
+    memory = await asyncio.to_thread(private_mb, running.roots)
+    assert running.count is not None
+    return Slice(
+        await running.count(), answers, each_us, memory, lag.tally_entries, round(lag.tally_s, 3), lag.stream_entries,
+        round(lag.stream_s, 3),
+    )  # fmt: skip
+
+
 def _tell(number: int, slices: int, done: Slice) -> None:
     memory = " ".join(f"{name} {mb:.0f}" for name, mb in done.memory_mb.items())
+    cpu = " ".join(f"{name} {us:.0f}" for name, us in done.cpu_us_per_ballot.items())
     answers = f"p50 {done.answers.p50_ms:6.1f} p99 {done.answers.p99_ms:7.1f} ms"
     behind = f"tally behind {done.tally_lag_entries:>6} ({done.tally_lag_s:.1f} s)"
-    print(f"{number:>3}/{slices} {done.ballots:>9} ballots  {answers}  {behind}  MB: {memory}", flush=True)
+    print(f"{number:>3}/{slices} {done.ballots:>9} ballots  {answers}  {behind}  µs: {cpu}  MB: {memory}", flush=True)
 
 
 def trends(slices: Sequence[Slice], per_second: float) -> list[Trend]:
@@ -176,9 +185,14 @@ def trends(slices: Sequence[Slice], per_second: float) -> list[Trend]:
         judge(f"latency {name}", "ms", [float(getattr(each.answers, name)) for each in judged], bound)
         for name, bound in LATENCY.items()
     ]
-    for name in judged[0].memory_mb:
-        values = [each.memory_mb[name] for each in judged]
-        found.append(judge(f"memory of {name}", "MB", values, _memory_bound(name, judged)))
+    found += [
+        judge(f"CPU of {name} per ballot", "µs", [each.cpu_us_per_ballot[name] for each in judged], CPU)
+        for name in ("voting", "postgres", "valkey")
+    ]
+    found += [
+        judge(f"memory of {name}", "MB", [each.memory_mb[name] for each in judged], _memory_bound(name, judged))
+        for name in judged[0].memory_mb
+    ]
     entries = Bound(amount=LAG_S_MAX * per_second / 2, highest=LAG_S_MAX * per_second)
     seconds = Bound(amount=LAG_S_MAX / 2, highest=LAG_S_MAX)
     for name, unit, bound in (
