@@ -32,7 +32,11 @@ else:
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _MIGRATION_LOCK = 0x70780001
 _START_WAIT_S = 30.0
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+# The last one: of several servers none takes writes, as before a standby is promoted.
+_AWAY = (
+    OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
+    asyncpg.TargetServerAttributeNotMatched,
+)  # fmt: skip
 
 
 async def _prepare(connection: Dedicated) -> None:

@@ -155,12 +155,19 @@ async def all_ballots(pool: Pool, round_number: int) -> AsyncIterator[tuple[byte
 
 async def newest_ballot(pool: Pool, round_number: int, voter_key: bytes) -> asyncpg.Record | None:
     """The voter's last ballot in a round: ballot_id, choices, receipt, recorded_at."""
-    return await pool.fetchrow(
+    found = await pool.fetchrow(
         "SELECT ballot_id, choices, receipt, recorded_at FROM ballots"
         " WHERE round_number = $1 AND voter_key = $2 ORDER BY recorded_at DESC LIMIT 1",
         round_number,
         voter_key,
     )
+    if found is not None:
+        # As in record_ballots(): the voter is told of nothing that a synchronous standby may lack.
+        await pool.execute(
+            "SELECT pg_logical_emit_message(true, 'pingxuan', 'told')"
+            " WHERE current_setting('synchronous_standby_names') <> ''"
+        )
+    return found
 
 
 async def ballot_of_receipt(pool: Pool, receipt: bytes) -> asyncpg.Record | None:

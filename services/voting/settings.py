@@ -110,6 +110,15 @@ class VotingSettings(IdentitySettings, frozen=True, kw_only=True):
     ledger_retries: Annotated[int, Doc(description="How often an unanswered batch runs again.", ge=0)] = 3
 
     turnstile_timeout_ms: Annotated[int, Doc(description="Valkey's time for one batch; then the breaker opens.")] = 50
+    turnstile_shards: Annotated[
+        int,
+        Doc(
+            description="Parts of a round's keys in Valkey, asked in parallel: as many as a cluster has primaries. The"
+            " same for all workers; a change forgets hints and allowances once.",
+            ge=1,
+            le=64,
+        ),
+    ] = 1
     breaker_open_ms: Annotated[int, Doc(description="How long in-process limits stand in for Valkey.", ge=10)] = 1000
     voter_attempts_per_minute: Annotated[int, Doc(description="Ballot requests per verified person.", ge=1)] = 20
     device_attempts_per_minute: Annotated[int, Doc(description="Per device, before a challenge is asked.", ge=1)] = 30

@@ -27,7 +27,7 @@ KEY_RULES = {
 # SCAN and its like would name everybody's keys.
 COMMAND_RULES = (
     "-@all +@read +@write +@transaction +@connection -@scripting -@admin -@dangerous -scan -randomkey -dbsize "
-    "+eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +time +info"
+    "+eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +time +info +cluster|slots"
 )
 
 

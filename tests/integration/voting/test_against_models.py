@@ -18,7 +18,8 @@ from services.voting.admission import Accepted, Outcome, Refused
 from services.voting.entry import Entry
 from services.voting.reasons import Reason
 from services.voting.settings import Limits
-from services.voting.turnstile import Hint, Memory, Turnstile, person_of
+from services.voting.shards import Hint, Memory, person_of
+from services.voting.turnstile import Turnstile
 from tests.integration.voting.test_admission import ballot, ledger_database, redis_url, rows, running
 from tests.support.databases import Database
 from tests.support.entries import entry

@@ -13,11 +13,12 @@ from services.voting.ballot import BallotRule, Choice
 from services.voting.challenges import Challenges
 from services.voting.devices import COOKIE, Devices
 from services.voting.entry import Entry
+from services.voting.local_limits import LocalLimits
 from services.voting.orders import ORDERS, balanced_orders
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt, receipt_text
 from services.voting.settings import Limits
-from services.voting.turnstile import LocalLimits
+from services.voting.shards import Decision, join, split
 from services.voting.voter_token import VoterToken, VoterTokens
 from tests.support.entries import entry
 
@@ -146,17 +147,24 @@ def _visitor(voter: str = "v", challenge: str = "") -> Entry:
     return entry(voter_key=voter.encode().rjust(16), address=b"address1", challenge=challenge)
 
 
+def decide(limits: LocalLimits, visitor: Entry, now_us: int) -> Decision:
+    """What stands in for a round's only shard."""
+    (call,) = split([visitor], [], shards=1).values()
+    (decision,) = join(1, [(call, limits.answer(call, [visitor], now_us))])
+    return decision
+
+
 def test_local_limits_stop_one_person_and_not_an_address_that_solves() -> None:
     limits = LocalLimits(Limits(voter=3, device=1000, address=1, verified=0), workers=1)
-    decisions = [limits.decide(_visitor(challenge="x"), 1_000_000) for _ in range(5)]
+    decisions = [decide(limits, _visitor(challenge="x"), 1_000_000) for _ in range(5)]
     assert decisions == [None, None, None, Reason.TOO_MANY_ATTEMPTS, Reason.TOO_MANY_ATTEMPTS]
-    many = [limits.decide(_visitor(voter=f"p{k}"), 1_000_000) for k in range(60)]
+    many = [decide(limits, _visitor(voter=f"p{k}"), 1_000_000) for k in range(60)]
     assert Reason.CHALLENGE_REQUIRED in many
-    assert limits.decide(_visitor(voter="q", challenge="x"), 1_000_000) is None
+    assert decide(limits, _visitor(voter="q", challenge="x"), 1_000_000) is None
 
 
 def test_local_limits_recover_with_time() -> None:
     limits = LocalLimits(Limits(voter=1, device=10, address=1000, verified=0), workers=1)
-    assert limits.decide(_visitor(), 0) is None
-    assert limits.decide(_visitor(), 1_000_000) is Reason.TOO_MANY_ATTEMPTS
-    assert limits.decide(_visitor(), 61_000_000) is None
+    assert decide(limits, _visitor(), 0) is None
+    assert decide(limits, _visitor(), 1_000_000) is Reason.TOO_MANY_ATTEMPTS
+    assert decide(limits, _visitor(), 61_000_000) is None

@@ -1,0 +1,122 @@
+"""The platform on a Valkey Cluster: a primary is killed, another hangs, while ballots arrive. The promises hold."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from loadtests.growth.valkey_cluster import ClusterPlatform, Node, ValkeyCluster
+from services.cli.embedded.home import Home
+from services.cli.embedded.keys import ensure_keys
+from services.cli.people import no_cookies
+from services.voting.shards import shard_tag
+from tests.support.waiting import wait_until
+from tests.system.conftest import TUNED
+from tests.system.town import Town, Voter, use_own_ports
+
+ROUND = "cluster"
+SHARDS = 3
+DEVICE_LIMIT = 30  # VOTING_DEVICE_ATTEMPTS_PER_MINUTE as shipped
+# Patience, so that a busy machine is not taken for a lost primary.
+GROWN = {"VOTING_TURNSTILE_SHARDS": str(SHARDS), "VOTING_TURNSTILE_TIMEOUT_MS": "300"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def grown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Town, ValkeyCluster]]:
+    home = Home.at(tmp_path_factory.mktemp("grown"))
+    home.create()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (TUNED | GROWN).items():
+            environment.setenv(name, value)
+        use_own_ports(environment)
+        async with (
+            ValkeyCluster(home.folder, ensure_keys(home).valkey_passwords) as cluster,
+            ClusterPlatform(home, cluster, workers=2) as platform,
+        ):
+            await platform.ready()
+            async with httpx.AsyncClient(
+                base_url=platform.urls["origin"], timeout=15, trust_env=False, cookies=no_cookies()
+            ) as http:
+                town = Town(platform, http)
+                await town.load_round(ROUND, open_for_s=900)
+                yield town, cluster
+
+
+def tag(shard: int) -> str:
+    return shard_tag(f"{{{ROUND}:0}}", shard, SHARDS)
+
+
+async def check_everybody(town: Town, voters: list[Voter]) -> None:
+    """Recorded once each, a repeat gets the same receipt, a second ballot is refused, and the audit is silent."""
+    await town.check_recorded(ROUND, voters)
+    for voter in voters[::7]:
+        again = await voter.send(town.http, ROUND)
+        assert again is not None
+        assert again.status_code == 200
+        second = await Voter(voter.token, ["c2"]).send(town.http, ROUND)
+        assert second is not None
+        assert second.json()["reason"] == "already_voted"
+    await town.check_audit()
+
+
+async def wait_until_limits_are_whole(town: Town) -> None:
+    async def available() -> bool:
+        return (await town.metrics("voting"))["turnstile_available"] == 2
+
+    await wait_until(available, 20, "every shard answers both workers again")
+
+
+async def test_a_rounds_keys_lie_on_every_primary(grown: tuple[Town, ValkeyCluster]) -> None:
+    """Voters and phones are limited wherever their shards lie, as on one Valkey."""
+    town, cluster = grown
+    await wait_until_limits_are_whole(town)
+    assert len({(await cluster.primary_of(tag(shard))).port for shard in range(SHARDS)}) == SHARDS
+    before = await town.metrics("voting")
+    voters = await town.vote(ROUND, ["c1", "c3"], 40)
+    crowd, turned_away = await town.share_a_device(ROUND, DEVICE_LIMIT + 5)
+    assert DEVICE_LIMIT <= len(crowd) <= DEVICE_LIMIT + 3
+    assert set(turned_away) == {"challenge_required"}
+    await check_everybody(town, voters + crowd)
+    after = await town.metrics("voting")
+    assert after["turnstile_local_total"] - before["turnstile_local_total"] < 20, "Valkey decided of nearly all"
+    for shard in range(SHARDS):
+        async with cluster.operator(await cluster.primary_of(tag(shard))) as client:
+            assert await client.hlen(f"{tag(shard)}:hints") > 0
+
+
+@pytest.mark.parametrize("fault", ["killed", "hanging"])
+async def test_a_primary_is_lost_while_ballots_arrive(grown: tuple[Town, ValkeyCluster], fault: str) -> None:
+    """In-process limits stand in for its shard, the other shards go on, and its replica takes over."""
+    town, cluster = grown
+    await wait_until_limits_are_whole(town)
+    shard = 1 if fault == "killed" else 2
+    lost, before = await cluster.primary_of(tag(shard)), await town.metrics("voting")
+
+    async def lose() -> None:
+        if fault == "killed":
+            await cluster.kill(lost)
+        else:
+            lost.child.kill(signal.SIGSTOP)
+
+    try:
+        voters = await town.vote_through(ROUND, lose, count=120)
+        during = await town.metrics("voting")
+        await cluster.wait_for_failover(tag(shard), lost)
+        await wait_until_limits_are_whole(town)
+        voters += await town.vote(ROUND, ["c2"], 20)
+    finally:
+        await mend(cluster, lost, fault)
+    decided_here = during["turnstile_local_total"] - before["turnstile_local_total"]
+    assert 0 < decided_here < 100, "only a part of the ballots was decided without Valkey"
+    await check_everybody(town, voters)
+
+
+async def mend(cluster: ValkeyCluster, lost: Node, fault: str) -> None:
+    if fault == "killed":
+        await cluster.start(lost)
+    else:
+        lost.child.kill(signal.SIGCONT)
