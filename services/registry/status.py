@@ -8,8 +8,6 @@ from typing import Any
 from litestar import Response, get
 
 from services.registry.parts import PREFIX, parts
-from services.registry.staff.pages import renewal
-from services.shared.errors import CommonReason, Refusal
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES, VOTING_WINDOWS
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role
@@ -41,11 +39,7 @@ def _observe(request: AnyRequest) -> Observed:
 async def status_page(request: AnyRequest) -> Response[Any]:
     """How the platform is; the numbers are filled in, and kept fresh, by `status.js`."""
     own = parts(request)
-    staff = await own.door.identify(request)
-    if staff is None:
-        return renewal("/status")
-    if not staff.has(*_READERS):
-        raise Refusal(CommonReason.FORBIDDEN, "This page is for operators, administrators and auditors.")
+    staff = await own.door.visitor(request, *_READERS)
     return own.pages.render(request, "status.html", staff=staff)
 
 

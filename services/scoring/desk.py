@@ -24,7 +24,6 @@ from services.shared.keys import derive
 from services.shared.pages import Pages
 from services.shared.postgres import Connection, Pool
 from services.shared.staff import StaffDoor
-from services.shared.tokens import StaffVerifier
 
 _ROUND_ID = re.compile(r"[a-z0-9-]{1,64}")
 _ROUNDS_CACHED_MAX = 64
@@ -48,7 +47,6 @@ class Desk:
 
     pool: Pool
     door: StaffDoor
-    verifier: StaffVerifier
     clock: Clock
     keys: Keys
     settings: ScoringSettings

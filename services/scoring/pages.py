@@ -17,13 +17,12 @@ from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_401_UNAU
 from services.scoring import names, sheet_form, sheets, store, views
 from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import reading
-from services.scoring.page_access import opened_by, renew
 from services.scoring.panels import panel
 from services.scoring.records import Sheet, SheetState
 from services.scoring.rounds import Round
 from services.scoring.sheet_form import COMMENT, MARK, MEANT, part_of
 from services.scoring.views import Json
-from services.shared.errors import Refusal
+from services.shared.errors import Refusal, SignInFirst
 from services.shared.messages import CandidateCard
 from services.shared.staff import Role, Staff
 
@@ -34,9 +33,7 @@ _SHEET = "/expert/rounds/{round_id:str}/candidates/{candidate:str}"
 @get("/expert", include_in_schema=False)
 async def show_desk(request: AnyRequest) -> Response[Any]:
     desk = desk_of(request)
-    expert = await opened_by(desk, request, Role.EXPERT)
-    if expert is None:
-        return renew(request)
+    expert = await desk.door.visitor(request, Role.EXPERT)
     rounds = [each for each in await desk.rounds() if each.is_panellist(expert.username) and each.window() is not None]
     queues = [await _queue(desk, each, expert) for each in rounds]
     return pages_of(request).render(request, "expert.html", staff=expert, queues=queues, names=names)
@@ -71,9 +68,7 @@ async def _turn(desk: Desk, round_: Round, expert: Staff) -> Json:
 @get(_SHEET, include_in_schema=False)
 async def show_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Response[Any]:
     desk = desk_of(request)
-    expert = await opened_by(desk, request, Role.EXPERT)
-    if expert is None:
-        return renew(request)
+    expert = await desk.door.visitor(request, Role.EXPERT)
     found, card, sheet = await sheets.open_sheet(desk, round_id, candidate, expert)
     return await _render_sheet(request, expert, found, card, sheet)
 
@@ -127,8 +122,9 @@ async def take_sheet(request: AnyRequest, round_id: FromPath[str], candidate: Fr
     desk = desk_of(request)
     form = await request.form()
     written = {key: value for key, value in form.multi_items() if isinstance(value, str)}
-    expert = await opened_by(desk, request, Role.EXPERT)
-    if expert is None:
+    try:
+        expert = await desk.door.visitor(request, Role.EXPERT)
+    except SignInFirst:
         # What was written must survive the renewal, so it comes back as a form to send again.
         kept = {key: value for key, value in written.items() if key != "_csrf_token"}
         return pages_of(request).render(request, "renew.html", status=HTTP_401_UNAUTHORIZED, kept=kept)
@@ -168,9 +164,7 @@ async def _act(desk: Desk, expert: Staff, round_id: str, candidate: str, written
 async def show_own_marks(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """How the expert's own marks lie; nobody else's, and nobody else sees it."""
     desk = desk_of(request)
-    expert = await opened_by(desk, request, Role.EXPERT)
-    if expert is None:
-        return renew(request)
+    expert = await desk.door.visitor(request, Role.EXPERT)
     found, own = await sheets.open_queue(desk, round_id, expert)
     cards = [card for card in found.cards_of(expert.username) if card.candidate in own]
     rows = [(card, own[card.candidate]) for card in cards if own[card.candidate].marks]

@@ -13,7 +13,6 @@ from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import reading, reading_store
 from services.scoring.office import store as office_store
 from services.scoring.office.proposals import Kind
-from services.scoring.page_access import opened_by, renew
 from services.scoring.panels import store as panel_store
 from services.scoring.panels.drawing import commitment, final_seed
 from services.scoring.panels.reserves import group_of
@@ -30,9 +29,7 @@ _PROPOSALS_READ_MAX = 1000
 @get("/panels/{round_id:str}/panel", include_in_schema=False)
 async def show_panel(request: AnyRequest, round_id: FromPath[str], after: FromQuery[str] = "") -> Response[Any]:
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_WATCHERS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_WATCHERS)
     found = await desk.round(round_id)
     listed = await panel_store.pool(desk.pool, found.id)
     shown = [each for each in listed if each.expert > after][: _PAGE + 1]
@@ -86,9 +83,7 @@ async def show_conflicts(
 ) -> Response[Any]:
     """Conflicts that facts tell and that experts declared; `?expert=` shows one person's."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_WATCHERS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_WATCHERS)
     found = await desk.round(round_id)
     told = await reading.conflicts_found(desk, found)
     declared = await reading_store.declared(desk.pool, found.id, paging.checked_after(after), _PAGE + 1)

@@ -10,7 +10,6 @@ from litestar.params import FromPath, FromQuery
 from services.scoring import names, sheet_form, store
 from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import papers, reading, reading_store, scan_store
-from services.scoring.page_access import opened_by, renew
 from services.scoring.pages_panels import people_and_cards
 from services.scoring.records import SheetState
 from services.scoring.rounds import Round
@@ -28,9 +27,7 @@ _PRINTED_MAX = 500
 async def show_meeting(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """For the office, and for the expert who is the chair."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, Role.ADMINISTRATOR, Role.AUDITOR, Role.EXPERT)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, Role.ADMINISTRATOR, Role.AUDITOR, Role.EXPERT)
     found = await desk.round(round_id)
     turn = await reading.turn(desk, found)
     is_chair = turn["chair"] == staff.username
@@ -90,9 +87,7 @@ async def list_papers(
     request: AnyRequest, round_id: FromPath[str], after: FromQuery[str] = "", expert: FromQuery[str] = ""
 ) -> Response[Any]:
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_CLERKS, Role.AUDITOR)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_CLERKS, Role.AUDITOR)
     found = await desk.round(round_id)
     rows = await reading.paper_rows(desk, found, after, _PAGE + 1, expert)
     return pages_of(request).render(
@@ -113,9 +108,7 @@ async def print_papers(
 ) -> Response[Any]:
     """Sheets to be printed, a page each: one by its code, or all of an expert."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_CLERKS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_CLERKS)
     found = await desk.round(round_id)
     if code:
         wanted = [(await papers.show(desk, staff, found.id, code)).paper]
@@ -142,9 +135,7 @@ async def print_papers(
 async def show_paper(request: AnyRequest, round_id: FromPath[str], code: FromPath[str]) -> Response[Any]:
     """One clerk's entry; the other's values appear only where they differ, and only after an entry of one's own."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_CLERKS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_CLERKS)
     found = await desk.round(round_id)
     read = await papers.show(desk, staff, found.id, code)
     return pages_of(request).render(

@@ -14,7 +14,6 @@ from litestar.params import FromPath
 
 from services.scoring import names, own_sheets, rankings, statistics_views, store
 from services.scoring.desk import Desk, desk_of, pages_of
-from services.scoring.page_access import opened_by, renew
 from services.scoring.reasons import Reason
 from services.scoring.result_views import Filter, page_of
 from services.scoring.rounds import Round
@@ -45,9 +44,7 @@ def _page(request: AnyRequest, template: str, round_: Round, staff: Staff, **con
 async def show_own_sheets(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """The candidates whose sheet the reader may see."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *own_sheets.READERS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *own_sheets.READERS)
     found = await desk.round(round_id)
     _, ranking, rows = await own_sheets.own_rows(desk, staff, found.id, await _newest(desk, found))
     wanted = Filter.of(request.query_params)
@@ -60,9 +57,7 @@ async def show_own_sheets(request: AnyRequest, round_id: FromPath[str]) -> Respo
 async def show_own_sheet(request: AnyRequest, round_id: FromPath[str], candidate: FromPath[str]) -> Response[Any]:
     """One candidate: votes, marks beside the medians, distance to the cut; `sheet` is None for a selected one."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *own_sheets.READERS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *own_sheets.READERS)
     found = await desk.round(round_id)
     version = await _newest(desk, found)
     try:

@@ -16,7 +16,6 @@ from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import reading
 from services.scoring.office import store as office_store
 from services.scoring.office.board import board
-from services.scoring.page_access import opened_by, renew
 from services.scoring.panels import letter
 from services.scoring.panels import store as panel_store
 from services.scoring.records import SheetState
@@ -32,9 +31,7 @@ _PROPOSALS_PAGE = 50
 @get("/panels", include_in_schema=False)
 async def list_rounds(request: AnyRequest) -> Response[Any]:
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_WATCHERS, Role.OPERATOR, Role.REVIEWER)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_WATCHERS, Role.OPERATOR, Role.REVIEWER)
     rows = [await _round_row(desk, each) for each in await desk.rounds() if each.window() is not None]
     return pages_of(request).render(request, "panels.html", staff=staff, rows=rows)
 
@@ -56,9 +53,7 @@ async def _round_row(desk: Desk, round_: Round) -> Json:
 async def show_progress(request: AnyRequest, round_id: FromPath[str], show: FromQuery[str] = "") -> Response[Any]:
     """Who is behind; `?show=behind` leaves out whoever is done."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_WATCHERS, Role.OPERATOR)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_WATCHERS, Role.OPERATOR)
     found = await desk.round(round_id)
     panels = await _board(desk, found)
     rows = [row for panel in panels for row in panel["experts"]]
@@ -96,9 +91,7 @@ async def _board(desk: Desk, round_: Round) -> list[Json]:
 async def show_changes(request: AnyRequest, round_id: FromPath[str], after: FromQuery[int] = 0) -> Response[Any]:
     """Reopening, restoring, setting aside: what waits for a second person, what was done, and forms to propose."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, *_WATCHERS)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, *_WATCHERS)
     found = await desk.round(round_id)
     known = await office_store.proposals(desk.pool, found.id, paging.checked_after(after), _PROPOSALS_PAGE + 1)
     statuses = progress.counting(found, await store.sheet_statuses(desk.pool, found.id))

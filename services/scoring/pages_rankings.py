@@ -12,10 +12,9 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromPath, FromQuery
 
-from services.scoring import names, ranking_pages, rankings, store
+from services.scoring import names, ranking_pages, rankings, store, tally_store
 from services.scoring.changes import compare
 from services.scoring.desk import desk_of, pages_of
-from services.scoring.page_access import opened_by, renew
 from services.scoring.progress import panel_progress
 from services.scoring.ranking_pages import Shown, change_context
 from services.scoring.reasons import Reason
@@ -45,7 +44,8 @@ async def _state(request: AnyRequest, round_: Round) -> dict[str, Any]:
     desk = desk_of(request)
     panel = panel_progress(round_, await store.sheet_statuses(desk.pool, round_.id))
     return {
-        "tally": await store.newest_tally(desk.pool, round_.id),
+        "tally": await tally_store.newest(desk.pool, round_.id),
+        "reopening": await tally_store.reopening(desk.pool, round_.id),
         "window": round_.window_state(desk.clock.now()),
         "submitted": sum(each.submitted for each in panel),
         "recused": sum(each.recused for each in panel),
@@ -67,9 +67,7 @@ async def show_rankings(
 ) -> Response[Any]:
     """Every version with its state; with `?before=&after=` also who moved between two of them."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, Role.ADMINISTRATOR, Role.AUDITOR)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, Role.ADMINISTRATOR, Role.AUDITOR)
     found = await desk.round(round_id)
     known = await store.rankings(desk.pool, found.id)
     change = None
@@ -103,9 +101,7 @@ async def _version(request: AnyRequest, found: Round, version: int) -> Ranking:
 async def show_preview(request: AnyRequest, round_id: FromPath[str]) -> Response[Any]:
     """Who would move by computing now, and the form that proposes it; or what is still missing."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, Role.ADMINISTRATOR)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, Role.ADMINISTRATOR)
     found = await desk.round(round_id)
     wanted, refusal, after, change = Filter.of(request.query_params), None, None, None
     try:
@@ -144,9 +140,7 @@ async def _names_of_open(request: AnyRequest, refusal: Refusal | None) -> Mappin
 async def _office(request: AnyRequest, round_id: str, version: int, show: Show) -> Response[Any]:
     """A page of any version, for whoever may see all of them."""
     desk = desk_of(request)
-    staff = await opened_by(desk, request, Role.ADMINISTRATOR, Role.AUDITOR)
-    if staff is None:
-        return renew(request)
+    staff = await desk.door.visitor(request, Role.ADMINISTRATOR, Role.AUDITOR)
     found = await desk.round(round_id)
     ranking = await _version(request, found, version)
     known = await store.rankings(desk.pool, found.id)

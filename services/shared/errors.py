@@ -56,6 +56,17 @@ class Refusal(PingxuanError):
         self.extra = extra
 
 
+class SignInFirst(PingxuanError):
+    """Nobody is signed in at a page of staff, or the token ran out: the edge renews it and comes back.
+
+    `back` is the page to come back to; empty: the address that was asked for, with its query.
+    """
+
+    def __init__(self, back: str = "") -> None:
+        super().__init__("sign in first")
+        self.back = back
+
+
 class ConfigurationError(PingxuanError):
     """A setting is missing or wrong; the message says which and what to do."""
 

@@ -14,12 +14,13 @@ import msgspec
 from litestar import Request
 
 from services.shared import outbox
-from services.shared.errors import CommonReason, Refusal
+from services.shared.errors import CommonReason, Refusal, SignInFirst
 from services.shared.messages import REGISTRY_STAFF, Message, StaffMessage
 from services.shared.postgres import Connection, Pool
 from services.shared.tokens import StaffClaims, StaffVerifier
 
 TOKEN_COOKIE = "px_staff"
+_JUST_RENEWED = timedelta(seconds=10)
 
 
 class Role(StrEnum):
@@ -109,6 +110,23 @@ class StaffDoor:
             raise Refusal(CommonReason.BAD_TOKEN, "Sign in again: the token is missing, expired or withdrawn.")
         if not staff.has(*roles):
             raise Refusal(CommonReason.FORBIDDEN, f"This needs the role {' or '.join(sorted(roles))}.")
+        return staff
+
+    async def visitor(self, request: Request[Any, Any, Any], *roles: Role) -> Staff:
+        """Who looks at a page: signed in, with one of `roles` where some are named.
+
+        Raises SignInFirst, which becomes the way to renew the sign-in and back; Refusal forbidden, or staff_stale where
+        renewing did not help: going there again would lead back here for ever.
+        """
+        staff = await self.identify(request)
+        if staff is None:
+            claims = self._verifier.verify(bearer(request))
+            if claims is not None and datetime.now(UTC) - claims.issued_at < _JUST_RENEWED:
+                detail = "This account is not known here yet, or is disabled; repeat in a moment."
+                raise Refusal(CommonReason.STAFF_STALE, detail, retry_after_s=5)
+            raise SignInFirst
+        if roles and not staff.has(*roles):
+            raise Refusal(CommonReason.FORBIDDEN, f"This page needs the role {' or '.join(sorted(roles))}.")
         return staff
 
     async def remaining_s(self, request: Request[Any, Any, Any], *roles: Role) -> float:

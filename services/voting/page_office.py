@@ -19,14 +19,13 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
-from services.shared.errors import Refusal
+from services.shared.errors import Refusal, SignInFirst
 from services.shared.pages import Pages
 from services.shared.staff import Role, Staff
-from services.voting import holds, page_views
+from services.voting import holds, page_views, tally, tally_store
 from services.voting.api_citizens import find
 from services.voting.context import Context, ContextDependency
 from services.voting.holds import BallotQuery, Decision, DecisionForm, HoldForm, HoldReason, parse_ballot_id
-from services.voting.page_access import renewal, signed_in
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt
 from services.voting.reissues import reissues
@@ -86,26 +85,30 @@ class Desk:
 
     async def show(self, typed: Any = None, refusal: Refusal | None = None) -> Response[Any]:
         """The page, with what was refused where something was."""
-        staff = await signed_in(self.context, self.request, *_READERS[self.page])
-        if staff is None:
-            return renewal(self.path)
+        staff = await self.context.door.visitor(self.request, *_READERS[self.page])
         now, translate = self.context.clock.now(), self.pages.translate(self.request)
         answer = self.pages.render(
             self.request, f"staff_{self.page}.html", status=refusal.reason.status if refusal else 200,
             round=page_views.round_summary(self.frozen, now, translate), here=self.page, staff=staff,
             tabs=[page for page, roles in _READERS.items() if staff.has(*roles)],
-            may_act=staff.has(Role.ADMINISTRATOR) and self.frozen.sealed_at is None, sealed=self.frozen.sealed_at,
+            may_act=staff.has(Role.ADMINISTRATOR) and not self._is_closed(), closed=self._is_closed(),
             typed=typed, refusal=refusal, done=self.request.query_params.get("done", ""),
             **await _VIEWS[self.page](self.context, self.frozen, translate),
         )  # fmt: skip
         answer.headers["cache-control"] = "no-store"
         return answer
 
+    def _is_closed(self) -> bool:
+        """Nothing can be done any more: for ballots after a meeting confirmed the list, for voters after the seal."""
+        ended = self.frozen.message.list_confirmed_at if self.page == "holds" else self.frozen.sealed_at
+        return ended is not None
+
     async def act(self, work: Work, done: str, *, typed: Any = None, two_people: bool = False) -> Response[Any]:
         """Do `work(staff)` and show the page anew, saying what was `done`; an act of two people needs fresh records."""
-        staff = await signed_in(self.context, self.request, Role.ADMINISTRATOR)
-        if staff is None:
-            return renewal(self.path)
+        try:
+            staff = await self.context.door.visitor(self.request, Role.ADMINISTRATOR)
+        except SignInFirst:
+            raise SignInFirst(self.path) from None
         try:
             if two_people:
                 await self.context.door.require_fresh()
@@ -121,7 +124,15 @@ class Desk:
 async def _holds_view(context: Context, frozen: FrozenRound, translate: page_views.Translate) -> dict[str, Any]:
     found = [(each, holds.due(frozen, each)) for each in await holds.list_holds(context.pool, frozen)]
     reasons = {reason.value: translate(page_views.HOLD_REASONS[reason]) for reason in HoldReason}
-    return {"holds": found, "reasons": reasons}
+    seals = await tally_store.lines(context.pool, frozen.number) if frozen.sealed_at else []
+    since = await tally_store.since(context.pool, frozen.number)
+    return {
+        "holds": found,
+        "reasons": reasons,
+        "seals": seals,
+        "since": since,
+        "confirmed_at": frozen.message.list_confirmed_at,
+    }
 
 
 async def _stations_view(context: Context, frozen: FrozenRound, _: page_views.Translate) -> dict[str, Any]:
@@ -228,6 +239,21 @@ async def confirm_hold(
     return await desk.act(work, "confirmed", typed=HoldFields(), two_people=True)
 
 
+@post("/rounds/{round_id:str}/staff/holds/seals")
+async def seal_again(
+    context: ContextDependency, pages: PagesDependency, request: AnyRequest, round_id: FromPath[str]
+) -> Response[Any]:
+    """The next tally, from what was decided since the one before."""
+    desk = Desk(context, pages, request, round_id, "holds")
+
+    async def work(staff: Staff) -> None:
+        now = context.clock.now()
+        await tally.seal_round(context.pool, desk.frozen, context.tally_key, now, staff.username, again=True)
+        await context.rounds.refresh()
+
+    return await desk.act(work, "sealed", typed=HoldFields())
+
+
 # ---- stations ----
 
 
@@ -318,8 +344,8 @@ async def confirm_reissue(
 office_router = Router(
     "/",
     route_handlers=[
-        show_office, show_holds, hold_ballots, decide_hold, confirm_hold, show_office_stations, register_station,
-        close_station, show_reissues, propose_reissue, confirm_reissue,
+        show_office, show_holds, hold_ballots, decide_hold, confirm_hold, seal_again, show_office_stations,
+        register_station, close_station, show_reissues, propose_reissue, confirm_reissue,
     ],
     include_in_schema=False,
 )  # fmt: skip

@@ -26,7 +26,6 @@ from services.registry.printing import PDF, document
 from services.registry.reviews import store as reviews
 from services.registry.reviews import views as review_views
 from services.registry.rounds import store as rounds
-from services.registry.staff.pages import renewal
 from services.shared.clock import day_in
 from services.shared.errors import CommonReason, Refusal
 from services.shared.pages import AnyRequest
@@ -40,12 +39,9 @@ _VOCABULARY: dict[str, Any] = {
 }  # fmt: skip
 
 
-async def _reader(request: AnyRequest) -> Staff | None:
+async def _reader(request: AnyRequest) -> Staff:
     """Who reads; None where nobody is signed in; raises Refusal 403 for other roles."""
-    staff = await parts(request).door.identify(request)
-    if staff is not None and not staff.has(*access.READERS):
-        raise Refusal(CommonReason.FORBIDDEN, "Applications are for units, their channel and the office.")
-    return staff
+    return await parts(request).door.visitor(request, *access.READERS)
 
 
 @get(PATH)
@@ -53,8 +49,6 @@ async def application_page(request: AnyRequest, application: FromPath[str]) -> R
     """Where the application stands, what happens next, and everything that can be done now."""
     own = parts(request)
     staff = await _reader(request)
-    if staff is None:
-        return renewal(request.url.path)
     now = own.clock.now()
     found = await reading.seen(own.pool, application, staff)
     await reading.note(own.pool, found, staff, now)
@@ -95,8 +89,6 @@ async def step_page(request: AnyRequest, application: FromPath[str], step: FromP
     """One section of the form with its fields as they are stored."""
     own = parts(request)
     staff = await _reader(request)
-    if staff is None:
-        return renewal(request.url.path)
     found = await reading.seen(own.pool, application, staff)
     access.require_change(staff, found)
     if step not in steps.BY_WORD:
@@ -156,8 +148,6 @@ async def check_page(request: AnyRequest, application: FromPath[str]) -> Respons
     """Everything that is missing at once, and the form that hands the application in."""
     own = parts(request)
     staff = await _reader(request)
-    if staff is None:
-        return renewal(request.url.path)
     found = await reading.seen(own.pool, application, staff)
     access.require_change(staff, found)
     now = own.clock.now()
@@ -185,8 +175,6 @@ async def preview_page(request: AnyRequest, application: FromPath[str]) -> Respo
     """The form as it will be printed: the draft while it is one, else what was handed in last."""
     own = parts(request)
     staff = await _reader(request)
-    if staff is None:
-        return renewal(request.url.path)
     found = await reading.seen(own.pool, application, staff)
     now = own.clock.now()
     await reading.note(own.pool, found, staff, now)
@@ -213,8 +201,6 @@ async def form_pdf_page(request: AnyRequest, application: FromPath[str]) -> Resp
     """What was handed in last as PDF, shown by the browser."""
     own = parts(request)
     staff = await _reader(request)
-    if staff is None:
-        return renewal(request.url.path)
     found = await reading.seen(own.pool, application, staff)
     version = await reading.handed_in(own.pool, found)
     await reading.note(own.pool, found, staff, own.clock.now())

@@ -21,8 +21,6 @@ async def applications_page(request: AnyRequest) -> Response[Any]:
     """The applications of a call that this person may see."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     calls = await entry.announced_calls(request)
     call = entry.chosen_call(request, calls)
     names = ("stage", "channel", "level", "category", "unit", "q", "after")

@@ -32,8 +32,6 @@ async def projects_page(request: AnyRequest) -> Response[Any]:
     """Projects of a round with their money and days left; officers see those of their channel."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     known = sorted(await rounds.all_rounds(own.pool), key=lambda each: each.round, reverse=True)
     wanted, state = entry.asked(request, "round"), entry.asked(request, "state")
     round_ = next((each for each in known if each.round == wanted), known[0] if known and not wanted else None)
@@ -69,8 +67,6 @@ async def project_page(request: AnyRequest, round_id: FromPath[str], candidate: 
     """One project: money, bookings, inspections, targets, and what waits for a signature."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     async with transaction(own.pool) as connection:
         found = access.require_seen(staff, await reading.project(connection, round_id, candidate), candidate)
         whole = await reading.dossier(connection, found)

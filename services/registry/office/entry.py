@@ -15,9 +15,7 @@ from services.registry.calls.store import Call
 from services.registry.documents.listing import Listing, listing_csv, listing_xlsx
 from services.registry.parts import parts
 from services.registry.printing import XLSX, document
-from services.registry.staff.pages import renewal
 from services.shared.clock import day_in
-from services.shared.errors import CommonReason, Refusal
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
 
@@ -40,18 +38,9 @@ class Cut(msgspec.Struct, frozen=True):
     next: str
 
 
-async def visitor(request: AnyRequest, *roles: Role) -> Staff | None:
-    """Who looks: None where nobody is signed in; raises Refusal 403 for other roles."""
-    staff = await parts(request).door.identify(request)
-    if staff is not None and not staff.has(*roles):
-        raise Refusal(CommonReason.FORBIDDEN, "This page is for the office's people.")
-    return staff
-
-
-def sign_in_first(request: AnyRequest) -> Response[bytes]:
-    """Away to renewing the sign-in, and back to exactly this page."""
-    query = str(request.url.query)
-    return renewal(f"{request.url.path}?{query}" if query else request.url.path)
+async def visitor(request: AnyRequest, *roles: Role) -> Staff:
+    """Who looks, with one of the roles (`StaffDoor.visitor`): raises SignInFirst, or Refusal 403 for other roles."""
+    return await parts(request).door.visitor(request, *roles)
 
 
 def asked(request: AnyRequest, name: str) -> str:

@@ -16,28 +16,14 @@ from services.registry.staff import account_store, invitation_store, session_sto
 from services.registry.staff.account_store import AccountFilter
 from services.registry.staff.accounts import PLATFORM, canonical, is_username
 from services.registry.staff.cookies import SESSION_COOKIE
-from services.registry.staff.pages import renewal
 from services.registry.staff.sessions import session_hash
 from services.registry.units import channel_store
-from services.shared.errors import CommonReason, Refusal
+from services.shared.errors import Refusal
 from services.shared.pages import AnyRequest
 from services.shared.staff import Role, Staff
 
 _READERS = (Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDITOR)
 _EVENTS_SHOWN = 30
-
-
-async def _reader(request: AnyRequest, *roles: Role) -> Staff | None:
-    """Who looks, with one of `roles`; None where nobody is signed in. Raises Refusal 403."""
-    staff = await parts(request).door.identify(request)
-    if staff is not None and not staff.has(*roles):
-        raise Refusal(CommonReason.FORBIDDEN, f"This page needs the role {' or '.join(sorted(roles))}.")
-    return staff
-
-
-def _away(request: AnyRequest) -> Response[bytes]:
-    query = request.url.query
-    return renewal(f"{request.url.path}?{query}" if query else request.url.path)
 
 
 def _shown(request: AnyRequest, template: str, **more: Any) -> Response[Any]:
@@ -50,10 +36,9 @@ def _shown(request: AnyRequest, template: str, **more: Any) -> Response[Any]:
 @get("/account")
 async def own_account_page(request: AnyRequest) -> Response[Any]:
     """One's own name, roles, sessions, password and second factor."""
-    own, staff = parts(request), await _reader(request, *Role)
-    account = None if staff is None else await store.account(own.pool, staff.staff)
-    if staff is None or account is None:
-        return _away(request)
+    own, staff = parts(request), await parts(request).door.visitor(request)
+    account = await store.account(own.pool, staff.staff)
+    assert account is not None  # the door found it in the same table
     factor = await totp_store.find(own.pool, account.staff)
     current = session_hash(request.cookies.get(SESSION_COOKIE, ""))
     sessions = await session_store.of_staff(
@@ -75,9 +60,7 @@ async def accounts_page(
     after: FromQuery[str] = "",
 ) -> Response[Any]:
     """Accounts by name, role and state; everything that is asked for stands in the address."""
-    staff = await _reader(request, *_READERS)
-    if staff is None:
-        return _away(request)
+    staff = await parts(request).door.visitor(request, *_READERS)
     known = account_state if account_state in _STATES else ""
     asked = AccountFilter(q.strip()[:100], role if role in list(Role) else "", known)
     own = parts(request)
@@ -100,9 +83,7 @@ def _may_act(staff: Staff) -> bool:
 @get("/accounts/-/new")
 async def new_account_page(request: AnyRequest) -> Response[Any]:
     """Invite somebody by a link, or make an account with a first password."""
-    staff = await _reader(request, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR)
-    if staff is None:
-        return _away(request)
+    staff = await parts(request).door.visitor(request, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR)
     channels = await channel_store.all_channels(parts(request).pool)
     guarded = not staff.has(Role.SECURITY_ADMINISTRATOR)
     return _shown(
@@ -113,9 +94,7 @@ async def new_account_page(request: AnyRequest) -> Response[Any]:
 @get("/accounts/-/invitations")
 async def invitations_page(request: AnyRequest, after: FromQuery[int] = 0) -> Response[Any]:
     """Invitations that may still be accepted."""
-    staff = await _reader(request, *_READERS)
-    if staff is None:
-        return _away(request)
+    staff = await parts(request).door.visitor(request, *_READERS)
     own = parts(request)
     found = await invitation_store.open_invitations(own.pool, own.clock.now(), None, after, paging.LIMIT_DEFAULT + 1)
     listed = paging.page(found, paging.LIMIT_DEFAULT, lambda each: each.invitation)
@@ -128,9 +107,7 @@ async def invitations_page(request: AnyRequest, after: FromQuery[int] = 0) -> Re
 @get("/accounts/{username:str}")
 async def account_page(request: AnyRequest, username: FromPath[str]) -> Response[Any]:
     """One account: what it may do, how it stands, what happened to it."""
-    staff = await _reader(request, *_READERS)
-    if staff is None:
-        return _away(request)
+    staff = await parts(request).door.visitor(request, *_READERS)
     own, name = parts(request), canonical(username)
     account = await store.account(own.pool, name) if is_username(name) else None
     if account is None:

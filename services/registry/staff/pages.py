@@ -120,11 +120,6 @@ def sign_in_path(following: str) -> str:
     return f"/sign-in?next={quote(following, safe='/')}" if following else "/sign-in"
 
 
-def renewal(following: str) -> Response[bytes]:
-    """Away to the renewal, for a page whose token is missing or has run out."""
-    return _redirect(f"/sign-in/renew?next={quote(following, safe='/')}", [])
-
-
 def _go_on(request: AnyRequest, path: str, token: StaffToken, *more: Cookie) -> Response[bytes]:
     return _redirect(path, [cookies.token_cookie(token.token, parts(request).settings.public_origin), *more])
 

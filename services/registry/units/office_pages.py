@@ -26,8 +26,6 @@ async def units_page(request: AnyRequest) -> Response[Any]:
     """Units by state; officers see those of their channel, and first of all those that wait."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     state = entry.asked(request, "state") if "state" in request.query_params else _WAITING
     channel = entry.asked(request, "channel") or None if staff.has(*entry.DESK) else staff.channel
     found = await store.list_units(
@@ -68,8 +66,6 @@ async def unit_page(request: AnyRequest, unit: FromPath[str]) -> Response[Any]:
     """A whole unit, what it asks to change beside what stands; that its people's names were read is logged."""
     own = parts(request)
     staff = await entry.visitor(request, *entry.EVERYBODY)
-    if staff is None:
-        return entry.sign_in_first(request)
     found = await store.find(own.pool, unit) if "\0" not in unit else None
     if found is None or not units.may_see(staff, found.line.unit, found.line.channel):
         raise units.unknown(unit)

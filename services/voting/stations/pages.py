@@ -22,7 +22,6 @@ from services.voting import page_views
 from services.voting.api_citizens import find
 from services.voting.context import Context, ContextDependency
 from services.voting.orders import ORDERS
-from services.voting.page_access import renewal, signed_in
 from services.voting.rounds import FrozenRound, Phase
 from services.voting.stations import stations
 from services.voting.stations.stations import Station
@@ -34,8 +33,7 @@ PagesDependency = NamedDependency[Pages]
 @get("/stations")
 async def show_own_stations(context: ContextDependency, pages: PagesDependency, request: AnyRequest) -> Response[Any]:
     """Where a helper's day begins: straight on where there is only one station to go to, or one round."""
-    if await signed_in(context, request, Role.HELPER) is None:
-        return renewal(request.url.path)
+    await context.door.visitor(request, Role.HELPER)
     now, translate = context.clock.now(), pages.translate(request)
     going_on = [each for each in context.rounds.all() if each.phase(now) in (Phase.OPEN, Phase.SCHEDULED)]
     found = {each.id: await _open_stations(context, each) for each in going_on}
@@ -57,8 +55,7 @@ async def show_stations(
     context: ContextDependency, pages: PagesDependency, request: AnyRequest, round_id: FromPath[str]
 ) -> Response[Any]:
     frozen = find(context, round_id)
-    if await signed_in(context, request, Role.HELPER) is None:
-        return renewal(request.url.path)
+    await context.door.visitor(request, Role.HELPER)
     summary = page_views.round_summary(frozen, context.clock.now(), pages.translate(request))
     return pages.render(request, "stations.html", round=summary, stations=await _open_stations(context, frozen))
 
@@ -72,8 +69,7 @@ async def show_station(
     station: FromPath[int],
 ) -> Response[Any]:
     frozen = find(context, round_id)
-    if await signed_in(context, request, Role.HELPER) is None:
-        return renewal(request.url.path)
+    await context.door.visitor(request, Role.HELPER)
     place = await stations.find(context.pool, frozen, station)
     if place.closed_at is not None:
         return Redirect(f"/rounds/{quote(frozen.id)}/stations", status_code=HTTP_303_SEE_OTHER)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from litestar import Request
 
-from services.shared.errors import Refusal
+from services.shared.errors import Refusal, SignInFirst
 from services.shared.staff import TOKEN_COOKIE, Role, StaffDoor, apply_staff
 from services.shared.tokens import StaffSigner, StaffVerifier
 from tests.integration.shared.conftest import STREAM, Channel, account
@@ -98,6 +98,21 @@ async def test_a_cookie_reads_and_serves_pages_but_writes_through_no_api(channel
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         asked = request(cookie=good, method=method, path="/api/x")
         assert await refusal(door, asked, Role.EXPERT) == (401, "bad_token")
+
+
+async def test_a_page_lets_in_who_has_the_role_or_sends_to_renew_the_sign_in(channel: Channel, door: StaffDoor) -> None:
+    await enrol(channel)
+    assert (await door.visitor(request(token()), Role.EXPERT)).staff == "s1"
+    assert (await door.visitor(request(token()))).staff == "s1"
+    with pytest.raises(Refusal, match="forbidden"):
+        await door.visitor(request(token()), Role.ADMINISTRATOR)
+    minutes_ago = datetime.now(UTC) - timedelta(minutes=2)
+    for nobody in ("", "nonsense", token("s9", issued=minutes_ago), token(issued=minutes_ago - timedelta(minutes=4))):
+        with pytest.raises(SignInFirst):
+            await door.visitor(request(nobody), Role.EXPERT)
+    # Somebody whose sign-in was renewed a moment ago would come back here for ever.
+    with pytest.raises(Refusal, match="staff_stale"):
+        await door.visitor(request(token("s9")), Role.EXPERT)
 
 
 async def test_an_act_of_two_people_fails_closed_when_the_staff_records_lag(channel: Channel, door: StaffDoor) -> None:

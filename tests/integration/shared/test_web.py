@@ -15,7 +15,7 @@ import pytest
 from litestar import Litestar, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from services.shared.errors import CommonReason, Refusal
+from services.shared.errors import CommonReason, Refusal, SignInFirst
 from services.shared.logs import JsonFormatter
 from services.shared.settings import ServiceSettings
 from services.shared.web import Edge, create_app
@@ -50,6 +50,16 @@ async def fail(how: FromPath[str]) -> None:
     raise ValueError(f"the person {PHONE} broke it")
 
 
+@get("/desk")
+async def desk() -> None:
+    raise SignInFirst
+
+
+@post("/desk")
+async def act_at_desk() -> None:
+    raise SignInFirst("/desk?list=2")
+
+
 @get("/form")
 async def form() -> str:
     return "a page"
@@ -73,7 +83,9 @@ def error_page(request: Any, refusal: Refusal) -> Any:
 
 @pytest.fixture
 async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app("tests", SETTINGS, b"s" * 32, [show, add, fail, form, send_form], nothing, "Tests")
+    app = create_app(
+        "tests", SETTINGS, b"s" * 32, [show, add, fail, desk, act_at_desk, form, send_form], nothing, "Tests"
+    )
     app.state.error_page = error_page
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=Edge(app), raise_app_exceptions=False),  # type: ignore[arg-type]
@@ -108,6 +120,15 @@ async def test_what_cannot_be_found_or_read_is_a_problem(
     http: httpx.AsyncClient, path: str, status: int, reason: str
 ) -> None:
     check_problem(await http.get(path), status, reason)
+
+
+async def test_a_page_of_staff_leads_to_renewing_the_sign_in_and_back_with_its_query(http: httpx.AsyncClient) -> None:
+    away = await http.get("/desk?list=2&page=3")
+    assert (away.status_code, away.headers["location"]) == (303, "/sign-in/renew?next=/desk%3Flist%3D2%26page%3D3")
+    assert away.headers["cache-control"] == "no-store"
+    await http.get("/form")
+    sent = await http.post("/desk", data={"_csrf_token": http.cookies["csrf_tests"]})
+    assert sent.headers["location"] == "/sign-in/renew?next=/desk%3Flist%3D2"
 
 
 async def test_another_method_is_405(http: httpx.AsyncClient) -> None:

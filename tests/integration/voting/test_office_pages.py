@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from services.cli.supervisor import PlatformServers
+from services.voting import tally
 from tests.integration.voting.conftest import Voting
 from tests.integration.voting.office import Office
 from tests.support.rounds import round_message, rules_text
@@ -187,7 +188,7 @@ async def test_who_may_see_and_who_may_act(voting: Voting, office: Office, page:
     stranger = await voting.http.get(f"{STAFF}{page}")
     assert (stranger.status_code, stranger.headers["location"]) == (
         303,
-        f"/sign-in/renew?next={STAFF}{page}%3Frenewed%3D1",
+        f"/sign-in/renew?next={STAFF}{page}",
     )
     forged = await Browser(voting, office, "ann").post(page, name="x", unit="y", reason="other", evidence="z")
     assert forged.status_code == 403
@@ -202,11 +203,21 @@ async def test_operators_look_after_stations_only(voting: Voting, office: Office
         assert (await operator.get(other)).status_code == 403
 
 
-async def test_after_the_seal_the_pages_are_for_reading(voting: Voting, ann: Browser, office: Office) -> None:
-    hold = await _held(ann, await _ballot(voting))
-    await voting.context.pool.execute("UPDATE rounds SET sealed_at = now()")
+async def test_after_the_seal_nobody_votes_anew_and_ballots_are_decided_on_for_another_seal(
+    voting: Voting, ann: Browser, bob: Browser, office: Office
+) -> None:
+    receipt = await _ballot(voting)
+    frozen, key = voting.context.rounds.all()[0], voting.context.tally_key
+    await tally.seal_round(voting.context.pool, frozen, key, datetime.now(UTC) + timedelta(days=1), "rules")
     await voting.context.rounds.refresh()
-    page = await ann.get("/holds")
-    assert FORM not in page.text
-    late = await ann.post(f"/holds/{hold}/decisions", decision="restore", reason="late")
+    for page in ("/stations", "/reissues"):
+        assert FORM not in (await ann.get(page)).text
+    late = await ann.post("/reissues", ballot=receipt, reason="late")
     assert (late.status_code, 'data-reason="already_sealed"' in late.text) == (409, True)
+    hold = await _held(ann, receipt)
+    assert "/staff/holds/seals" not in (await ann.get("/holds")).text
+    await ann.post(f"/holds/{hold}/decisions", decision="exclude", reason="checked")
+    await bob.post(f"/holds/{hold}/confirmations")
+    assert "剔除 1 张，恢复 0 张" in (await ann.get("/holds")).text
+    early = await ann.post("/holds/seals")
+    assert (early.status_code, 'data-reason="window_open"' in early.text) == (409, True)
