@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from services.shared.loops import ElectedLoops, Loop
+from services.shared.metrics import postgres_connections
 from services.shared.postgres import Election
 from tests.support.databases import Database, Databases
 from tests.support.waiting import wait_until
@@ -106,8 +107,12 @@ async def test_a_failing_step_is_tried_again_and_stops_no_other() -> None:
         assert running.alive
 
 
-async def test_cancelling_ends_every_loop() -> None:
+async def test_cancelling_ends_every_loop_and_who_does_not_lead_tells_nothing() -> None:
     before = len(asyncio.all_tasks())
+    postgres_connections.set(20)
     async with ElectedLoops(Election("postgresql://nobody@127.0.0.1:1/x", LOCK, "none"), []) as running:
         assert not running.leading
+        await wait_until(
+            lambda: postgres_connections._value.get() == 0, 5, "who does not lead tells nothing of elected steps"
+        )
     assert len(asyncio.all_tasks()) == before

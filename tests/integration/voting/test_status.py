@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client import Counter, Gauge
 
 from services.cli.supervisor import PlatformServers
-from services.shared import metrics
+from services.shared import metrics as shared_metrics
 from services.shared.status import Samples
+from services.voting import metrics, tally, watch, watch_store
 from tests.integration.voting.conftest import Voting
 from tests.integration.voting.office import Office
 from tests.support.rounds import round_message, rules_text
@@ -48,6 +50,34 @@ async def test_an_operator_sees_how_voting_is_and_no_candidate(voting: Voting, o
         assert word not in answer.text
 
 
+async def test_the_gauges_of_the_vote_tell_the_same_and_name_no_round(voting: Voting, office: Office) -> None:
+    citizen = voting.citizen()
+    await citizen.sign_in()
+    passed = voted(metrics.turnstile_decisions_total, "passed")
+    receipt = (await citizen.vote(["c3"])).json()["receipt"]
+    assert voted(metrics.turnstile_decisions_total, "passed") == passed + 1
+    assert metrics.batch_wait_seconds._sum.get() > 0
+    await office.exclude(receipt)
+    other = voting.citizen()
+    await other.sign_in()
+    await other.vote(["c1"])
+    while (await watch_store.tally_lag(voting.context.pool))[0]:
+        await tally.count_once(voting.context.pool)
+    await watch.watch_once(voting.context)
+    assert voted(metrics.voting_rounds, "open") == 1
+    assert voted(metrics.voting_turnout, "open") == 2
+    assert voted(metrics.voting_ballots, "open", "recorded") == voted(metrics.voting_ballots, "open", "excluded") == 1
+    assert voted(metrics.suspected_ballots, "stolen_identity", "excluded") == 1
+    assert (voted(metrics.decided_ballots, "restored"), voted(metrics.decided_ballots, "excluded")) == (0, 1)
+    assert 0 < metrics.voting_closes_in_seconds._value.get()
+    assert voted(metrics.codes_spent, "minute") >= 2
+    assert metrics.tally_lag_ballots._value.get() == 0
+
+
+def voted(metric: Counter | Gauge, *labels: str) -> float:
+    return float(metric.labels(*labels)._value.get())
+
+
 async def test_status_is_for_those_on_duty(voting: Voting, office: Office) -> None:
     assert (await voting.http.get(STATUS)).status_code == 401
     helper = await voting.http.get(STATUS, headers={"authorization": f"Bearer {office.token('hal')}"})
@@ -62,7 +92,7 @@ async def test_status_counts_the_workers_together() -> None:
         b'http_request_seconds_sum{route="/a"} 1.5\nhttp_request_seconds_count{route="/a"} 3\n'
         b'# TYPE refusals counter\nrefusals_total{reason="overloaded"} 1\nrefusals_total{reason="forbidden"} 0\n'
     ).decode()
-    samples = Samples(metrics.merge([one, one.replace("/a", "/b")]).decode())
+    samples = Samples(shared_metrics.merge([one, one.replace("/a", "/b")]).decode())
     histogram = samples.histogram("http_request_seconds")
     assert (histogram.count, histogram.sum, histogram.buckets) == (6, 3.0, [(0.1, 4), (None, 6)])
     assert samples.by("refusals_total", "reason") == {"overloaded": 2}

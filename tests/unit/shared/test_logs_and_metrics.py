@@ -6,6 +6,7 @@ import json
 import logging
 from pathlib import Path
 
+from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.shared import logs, metrics
@@ -98,3 +99,16 @@ def test_of_a_lag_the_worst_worker_is_told_and_of_a_queue_the_sum() -> None:
     text = metrics.merge([one, two]).decode()
     assert "lag_seconds -0.4" in text
     assert "queue_length 5.0" in text
+
+
+def test_whoever_does_not_lead_tells_nothing_of_elected_steps() -> None:
+    """A worker that lost the lead would else be added to the one that leads now."""
+    metrics.follower_lag_entries.labels("registry.rounds").set(7)
+    metrics.postgres_connections.set(20)
+    metrics.http_in_flight.inc(3)
+    metrics.forget_elected()
+    text = generate_latest(REGISTRY).decode()
+    metrics.http_in_flight.dec(3)
+    assert "follower_lag_entries{" not in text
+    assert "postgres_connections 0.0" in text
+    assert "http_in_flight 3.0" in text
