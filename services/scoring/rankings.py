@@ -114,6 +114,7 @@ async def preview(desk: Desk, round_id: str, administrator: Staff) -> tuple[Rank
         inputs = await _gather(desk, connection, round_id, desk.clock.now())
         known = await store.rankings(connection, round_id)
         published = [each.version for each in known if each.published_at is not None]
+        _require_unconfirmed(inputs.round, published)
         before = await store.ranking(connection, round_id, published[-1]) if published else None
         combined = await _combine(inputs)
     return before, _new_ranking(inputs, combined, len(known) + 1, administrator, desk.clock.now())

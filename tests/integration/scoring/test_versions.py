@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from services.shared.messages import VOTING_TALLIES, ReopenedMessage, RoundEvent
 from tests.integration.scoring.conftest import Scoring, agree, scored_rules
 
 RANKINGS = "/rounds/small/rankings"
@@ -79,6 +82,39 @@ async def test_two_versions_are_compared_by_everybody_once_both_are_published(pu
     assert told["recomputation"] == {"version": 2, "based_on": 1, **cause}
     assert {each["candidate"]: each["because"] for each in told["rows"]} == {"c3": ["votes"], "c1": ["others"]}
     assert {each["candidate"]: each["votes"] for each in told["rows"]}["c3"] == [100, 900]
+
+
+async def test_nothing_is_ranked_between_a_hold_after_the_seal_and_the_next_tally(published: Scoring) -> None:
+    """Ballots are decided on, and that sealed, before anybody sees what it does; an older proposal waits too."""
+    await correct(published, "c1", "1")
+    cause = {"cause": "objection_upheld", "reason": "异议成立"}
+    proposed = (await published.call("POST", RANKINGS, "ann", json=cause)).json()["version"]
+    for counts, reason in (((1, 0, 0), "holds_open"), ((0, 4, 1), "tally_missing")):
+        await published.send(VOTING_TALLIES, ReopenedMessage("small", 1, *counts))
+        asked = [await published.call("GET", "/rounds/small/preview", "ann")]
+        asked.append(await published.call("POST", RANKINGS, "ann", json=cause))
+        asked.append(await published.call("POST", f"{RANKINGS}/{proposed}/confirmations", "bob"))
+        assert [(each.status_code, each.json()["reason"]) for each in asked] == [(409, reason)] * 3
+    state = (await published.call("GET", "/rounds/small/state", "ann")).json()
+    assert state["reopening"] == {"version": 1, "undecided": 0, "excluded": 4, "restored": 1}
+    await published.add_tally({**VOTES, "c3": 900}, version=2)
+    assert (await published.call("GET", "/rounds/small/preview", "ann")).json()["because"]["tally"] is True
+    await publish(published, cause="ballots_excluded", reason="剔除四张，恢复一张")
+    listed = (await published.call("GET", RANKINGS)).json()["rankings"]
+    assert [each["tally_version"] for each in listed] == [1, 2]
+
+
+async def test_a_confirmed_list_is_not_ranked_again(published: Scoring) -> None:
+    await correct(published, "c1", "1")
+    events = [RoundEvent(datetime.now(UTC), event, "list 1") for event in ("published", "list_confirmed")]
+    message = await published.add_round(scored_rules(), experts=["xu"], events=events)
+    assert message.list_confirmed_at is not None
+    cause = {"cause": "sheet_reopened", "reason": "录入错误"}
+    for refused in (
+        await published.call("GET", "/rounds/small/preview", "ann"),
+        await published.call("POST", RANKINGS, "ann", json=cause),
+    ):
+        assert (refused.status_code, refused.json()["reason"]) == (409, "list_confirmed")
 
 
 @pytest.mark.parametrize("body", [{"cause": "mood", "reason": "x"}, {"cause": "objection_upheld", "reason": " "}])
