@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import httpx
+
 from loadtests.load import goals
 from loadtests.load.run import PEOPLE_MAX, SECONDS_MAX, TUNED, run
 from loadtests.load.scene import Order
@@ -68,6 +70,9 @@ def main() -> int:
         result = asyncio.run(measure(order, wanted, folder))
     except (goals.BadGoals, PlatformError) as error:
         print(f"load: {error}", file=sys.stderr)
+        return 2
+    except httpx.HTTPError as error:
+        print(f"load: the platform did not answer while the scene was made ({type(error).__name__})", file=sys.stderr)
         return 2
     print(table(result))
     missed = goals.missed(result.judged)

@@ -116,8 +116,8 @@ async def prepare(platform: Platform, order: Order, record_file: Path) -> Scene:
     ) as http:  # fmt: skip
         maker = _Maker(Client(platform.environment), http, name)
         ranked, (experts, administrators) = await asyncio.gather(maker.open_ranked(), maker.accounts())
-        version, old_token = await maker.rank(ranked, administrators)
         await maker.signed_in_everywhere(ranked, [*experts, *administrators])
+        version, old_token = await maker.rank(ranked, administrators)
         starts_at = float(int(time.time() + LEAD_S))
         opens_at, closes_at = window(order.shape, starts_at, order.seconds)
         scoring = (starts_at - 1, starts_at + order.seconds + 600)

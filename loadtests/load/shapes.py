@@ -62,10 +62,10 @@ def people_at(shape: Shape, progress: float, people_max: int) -> int:
 
 
 def window(shape: Shape, starts_at: float, seconds: float) -> tuple[float, float]:
-    """(opens, closes) of the vote in seconds since 1970, for a run from `starts_at` on.
+    """(opens, closes) of the vote in whole seconds since 1970, for a run from `starts_at` on.
 
     Where the shape has no edge in it the window is open before the first person comes and long after the last left.
     """
     opens = starts_at + OPENS_AT * seconds if shape is Shape.OPENING else starts_at - 1
     closes = starts_at + (CLOSES_AT * seconds if shape is Shape.LAST_MINUTE else seconds + 600)
-    return opens, closes
+    return float(int(opens)), float(int(closes))

@@ -7,13 +7,12 @@ Invariant: the ledger has the last word about every ballot; what people were tol
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import asyncpg
 import msgspec
 
 from loadtests.load.goals import Findings, Judged
-from loadtests.load.record import OK, OUR_FAULT, Report
+from loadtests.load.record import OK, OUR_FAULT, Latency, Line, Report
 from loadtests.load.scene import Order
 from services.cli.audit import violations
 from services.cli.supervisor import Platform
@@ -32,7 +31,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The whole result, as it is written to `verdict.json`."""
+    """The whole result, as it is written to `verdict.json`; `turned_away` tells who, at which step, by which word."""
 
     shape: str
     people_max: int
@@ -42,9 +41,10 @@ class Verdict(msgspec.Struct, frozen=True):
     ballots: int
     requests: int
     requests_of_bots: int
+    turned_away: dict[str, int]
     judged: list[Judged]
     answers: dict[str, dict[str, int]]
-    latencies: dict[str, Any]
+    latencies: dict[str, Latency]
 
 
 async def ledger_of(platform: Platform, round_id: str, candidates: dict[int, str]) -> list[Recorded]:
@@ -91,24 +91,34 @@ def compare(report: Report, ledger: list[Recorded]) -> dict[str, int]:
     }
 
 
+def turned_away(report: Report) -> dict[str, int]:
+    """Walls before honest people: refusals that they had not earned and that no busy service explains. Pure."""
+    return {
+        f"{line.person}, {line.step}: {line.word}": line.count
+        for line in report.lines
+        if not line.wanted and not _is_bot(line) and not _is_our_fault(line)
+    }
+
+
+def _is_bot(line: Line) -> bool:
+    return line.person.startswith("bot")
+
+
+def _is_our_fault(line: Line) -> bool:
+    return line.word in OUR_FAULT or line.word.startswith("http_5")
+
+
 def findings(report: Report, never: dict[str, int]) -> Findings:
     """The report as goals see it. Pure."""
-    honest = [line for line in report.lines if not line.person.startswith("bot")]
+    honest = [line for line in report.lines if not _is_bot(line)]
     failures = Counter[str]()
-    false_blocks = 0
     for line in honest:
-        if line.word in OUR_FAULT:
+        if _is_our_fault(line):
             failures[line.word] += line.count
-        elif not line.wanted:
-            # 5xx words that are not on the list are our fault as well; everything else turned a person away.
-            if line.word.startswith("http_5"):
-                failures[line.word] += line.count
-            else:
-                false_blocks += line.count
-    requests = sum(line.count for line in honest)
+    false_blocks = sum(turned_away(report).values())
     return Findings(
-        len(report.receipts), requests, report.challenged, {**never, "false_blocks": false_blocks}, dict(failures),
-        report.latencies,
+        len(report.receipts), sum(line.count for line in honest), report.challenged,
+        {**never, "false_blocks": false_blocks}, dict(failures), report.latencies,
     )  # fmt: skip
 
 
@@ -118,12 +128,20 @@ def verdict_of(order: Order, report: Report, found: Findings, judged: list[Judge
     for line in report.lines:
         word = "" if line.word == OK else f": {line.word}"
         answers.setdefault(line.person, Counter())[f"{line.step}{word}"] += line.count
-    bots = sum(line.count for line in report.lines if line.person.startswith("bot"))
     return Verdict(
-        order.shape.value, order.people_max, order.seconds, order.think, all(each.met for each in judged),
-        found.ballots, found.requests, bots, judged, {person: dict(told) for person, told in answers.items()},
-        {step: msgspec.to_builtins(latency) for step, latency in report.latencies.items()},
-    )  # fmt: skip
+        shape=order.shape.value,
+        people_max=order.people_max,
+        seconds=order.seconds,
+        think=order.think,
+        met=all(each.met for each in judged),
+        ballots=found.ballots,
+        requests=found.requests,
+        requests_of_bots=sum(line.count for line in report.lines if _is_bot(line)),
+        turned_away=turned_away(report),
+        judged=judged,
+        answers={person: dict(told) for person, told in answers.items()},
+        latencies=report.latencies,
+    )
 
 
 def table(verdict: Verdict) -> str:
@@ -131,8 +149,9 @@ def table(verdict: Verdict) -> str:
     lines = [f"{'step':<16}{'requests':>9}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'longest':>9}"]
     for step, latency in sorted(verdict.latencies.items()):
         lines.append(
-            f"{step:<16}{latency['requests']:>9}{latency['p50']:>8.0f}{latency['p95']:>8.0f}{latency['p99']:>8.0f}"
-            f"{latency['longest']:>9.0f}"
+            f"{step:<16}{latency.requests:>9}{latency.p50:>8.0f}{latency.p95:>8.0f}{latency.p99:>8.0f}"
+            f"{latency.longest:>9.0f}"
         )
     lines.append(f"{verdict.ballots} ballots, {verdict.requests} honest requests, {verdict.requests_of_bots} of bots")
+    lines += [f"turned away: {who} ({count} times)" for who, count in verdict.turned_away.items()]
     return "\n".join(lines)

@@ -73,10 +73,11 @@ def test_a_shape_stays_within_its_people_and_its_time(shape: Shape) -> None:
     assert min(counts) >= 1
     assert max(counts) <= 200
     assert shapes.people_at(shape, 1.0, 200) == 0
-    opens, closes = shapes.window(shape, 1000.0, 100.0)
+    opens, closes = shapes.window(shape, 1000.0, 101.0)
+    assert (opens, closes) == (int(opens), int(closes)), "rules have whole seconds"
     assert opens < closes
     assert (opens > 1000.0) == (shape is Shape.OPENING)
-    assert (closes < 1100.0) == (shape is Shape.LAST_MINUTE)
+    assert (closes < 1101.0) == (shape is Shape.LAST_MINUTE)
 
 
 @pytest.mark.parametrize(
