@@ -31,6 +31,7 @@ from services.cli.supervisor import Platform
 from services.shared.redis_client import open_redis
 from services.shared.settings import read_secret
 from services.voting.identity import RoundKeys
+from services.voting.shards import shard_of, shard_tag
 from services.voting.turnstile import verified_key
 
 ROUND = PROJECT_FOLDER / "deploy" / "rounds" / "kunming-2021"
@@ -51,6 +52,8 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=place))
         self.home = Home.at(self.folder / "home")
         self.platform = Platform(self.home, proxy=False, workers=1, database_url="", redis_url="")
+        # Of the voting service that is measured: where voters' addresses are counted.
+        self.shards = 1
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -116,12 +119,15 @@ class Stage:
 
     async def note_verified(self, counts: Mapping[bytes, int]) -> None:
         """Write what sign-ins of today leave behind: how many were verified at each address, by its keyed hash."""
-        key = verified_key(self.facts.tag, int(time.time() * 1_000_000))
+        now_us, keys = int(time.time() * 1_000_000), set[str]()
         client = open_redis(self.platform.operator_redis_url, timeout_s=10, connections_max=1, name="bench")
         async with client, client.pipeline(transaction=False) as pipe:
             for address, count in counts.items():
+                key = verified_key(shard_tag(self.facts.tag, shard_of(address, self.shards), self.shards), now_us)
                 pipe.hincrby(key, address, count)
-            pipe.expire(key, VERIFIED_LIFETIME_S)
+                keys.add(key)
+            for key in keys:
+                pipe.expire(key, VERIFIED_LIFETIME_S)
             await pipe.execute()
 
     async def forget_limits(self) -> None:
@@ -129,7 +135,7 @@ class Stage:
         client: Any = open_redis(self.platform.operator_redis_url, timeout_s=10, connections_max=2, name="bench")
         async with client:
             waiting: list[bytes] = []
-            async for key in client.scan_iter(match=f"{self.facts.tag}:*", count=_KEYS_AT_ONCE):
+            async for key in client.scan_iter(match=f"{{{self.facts.id}:*", count=_KEYS_AT_ONCE):
                 waiting.append(key)
                 if len(waiting) >= _KEYS_AT_ONCE:
                     await client.unlink(*waiting)

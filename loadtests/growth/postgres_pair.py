@@ -88,7 +88,7 @@ class PostgresPair:
 
     async def _wait_until_synchronous(self) -> None:
         async def synchronous() -> bool:
-            return await self.ask(0, "SELECT sync_state FROM pg_stat_replication") == "sync"
+            return bool(await self.ask(0, "SELECT sync_state FROM pg_stat_replication") == "sync")
 
         await wait_until(synchronous, READY_WITHIN_S, "the standby is synchronous", 0.05)
 
