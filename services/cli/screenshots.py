@@ -32,6 +32,8 @@ ACCOUNTS = {
     "reviewer1": "/office", "applicant1": "/apply", "operator1": "/status", "security1": "/accounts",
 }  # fmt: skip
 STAFF_PATHS = ("/admin", "/office", "/apply", "/expert", "/panels", "/status", "/account", "/stations", "/rounds/")
+# Where names without digits stand for one among many: accounts, and the channels of a call.
+_NAMED = re.compile(r"(/accounts|/office/recommendations/[^/]+)/(?!-)[^/]+$")
 LINKS = "main a[href^='/'], header nav a[href^='/']"
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -47,7 +49,7 @@ CHROMIUM_ARGUMENTS = (
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("screenshots"), show_default=True)
 @click.option("--password", default="pingxuan-demo", show_default=True, help="Of the demo's accounts.")
-@click.option("--only", default="", help="Of all looks those that begin so: zh, en-360, zh-1280-large.")
+@click.option("--only", default="", help="Of all looks one: zh-360, en-1280-large; or a language: zh.")
 @click.option("--vote", is_flag=True, help="Also vote as one citizen, for the receipt: a rehearsal or a demo only.")
 def screenshots(out: Path, password: str, only: str, vote: bool) -> None:
     """Take a picture of every page of the running platform, 360×740 and 1280×800, zh and en, normal and large type.
@@ -63,7 +65,8 @@ def screenshots(out: Path, password: str, only: str, vote: bool) -> None:
     count = 0
     with _browser() as browser:
         for width, language, large in product(WIDTHS, LANGUAGES, (False, True)):
-            if not look_of(width, language, large).startswith(only):
+            look = look_of(width, language, large)
+            if only not in (look, look.partition("-")[0], ""):
                 continue
             camera = Camera(browser, client, out, width, language, large)
             camera.citizens_pages()
@@ -121,6 +124,7 @@ class Camera:
         self._context = self.browser.new_context(
             viewport={"width": self.width, "height": WIDTHS[self.width]},
             base_url=self.client.environment["PUBLIC_ORIGIN"],
+            locale="en-GB" if self.language == "en" else "zh-CN",
         )
         self._page: Page = self._context.new_page()
         self._choose_looks()
@@ -133,13 +137,13 @@ class Camera:
     def close(self) -> None:
         self._context.close()
 
-    def take(self, name: str, path: str = "") -> None:
-        """A picture of the whole page at `path`, or of what is shown now."""
+    def take(self, name: str, path: str = "", *, whole: bool = True) -> None:
+        """A picture of the page at `path`, or of what is shown now; `whole` or the window alone."""
         if path:
             self._page.goto(path)
         self._page.wait_for_timeout(400)
         kind = look_of(self.width, self.language, self.large)
-        self._page.screenshot(path=self.out / f"{kind}-{name}.png", full_page=True)
+        self._page.screenshot(path=self.out / f"{kind}-{name}.png", full_page=whole)
         self.taken += 1
         progress(f"{kind} {name}")
 
@@ -187,10 +191,10 @@ class Camera:
             self._page.fill("#password", password)
             with self._page.expect_navigation():
                 self._page.click("main button[type=submit]")
-            if urlsplit(self._page.url).path != start:
+            if urlsplit(self._page.url).path == "/sign-in":
                 click.echo(f"{start} is left out: {username} cannot sign in with this password", err=True)
             else:
-                self._walk(username, start)
+                self._walk(username, urlsplit(self._page.url).path)
             self._context.clear_cookies()
             self._choose_looks()
 
@@ -211,6 +215,7 @@ class Camera:
 
     def _kind(self, path: str) -> str:
         """The path with what names one thing among many left out; rounds differ by their phase and stay."""
+        path = _NAMED.sub(r"\1/one", path)
         rounds = {each["round"] for each in self._rounds}
         parts = [part if part in rounds or not re.search(r"\d", part) else "one" for part in path.split("/")]
         return "/".join(parts)
@@ -230,7 +235,7 @@ class Camera:
             page.click(f"[data-pick='{candidate}']")
         page.click("#pad-open")
         page.click("#pad [data-key='3']")
-        self.take("pad")
+        self.take("pad", whole=False)
         page.click("#pad-close")
         page.click("#bar-review")
         page.wait_for_selector("#chosen li")

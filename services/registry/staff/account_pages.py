@@ -48,6 +48,7 @@ async def own_account_page(request: AnyRequest) -> Response[Any]:
         request, "account.html", staff=staff, account=account, sessions=sessions,
         totp=bool(factor and factor.enrolled), totp_needed=own.sessions.second_factor.needed_by(account),
         done=request.query_params.get("done", ""),
+        places=await account_store.place_names(own.pool, account.unit, account.channel),
     )  # fmt: skip
 
 
@@ -101,6 +102,9 @@ async def invitations_page(request: AnyRequest, after: FromQuery[int] = 0) -> Re
     return _shown(
         request, "account_invitations.html", staff=staff, invitations=listed["items"], following=listed["next"],
         here="invitations", may_act=_may_act(staff),
+        places=await account_store.place_names(
+            own.pool, *(place for each in listed["items"] for place in (each.unit, each.channel))
+        ),
     )  # fmt: skip
 
 
@@ -117,6 +121,7 @@ async def account_page(request: AnyRequest, username: FromPath[str]) -> Response
         request, "account_of.html", staff=staff, account=account, totp=bool(factor and factor.enrolled),
         events=await account_store.events(own.pool, account.staff, _EVENTS_SHOWN),
         channels=await channel_store.all_channels(own.pool), here="", path_name=quote(account.username),
+        places=await account_store.place_names(own.pool, account.unit, account.channel),
         **_allowed(own, staff, account.staff, account.roles),
     )  # fmt: skip
 

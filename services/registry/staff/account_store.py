@@ -64,6 +64,16 @@ async def count(pool: Pool, asked: AccountFilter) -> int:
     return found
 
 
+async def place_names(pool: Pool, *identifiers: str) -> dict[str, str]:
+    """Names of units and channels by their identifiers; what an account has typed instead of one is not among them."""
+    rows = await pool.fetch(
+        "SELECT unit AS place, name FROM units WHERE unit = ANY($1)"
+        " UNION ALL SELECT channel, name FROM channels WHERE channel = ANY($1)",
+        [each for each in identifiers if each],
+    )
+    return {row["place"]: row["name"] for row in rows}
+
+
 async def events(pool: Pool, staff: str, limit: int) -> list[AccountEvent]:
     """The newest entries of the log about an account; signing in and out is its owner's business."""
     rows = await pool.fetch(
