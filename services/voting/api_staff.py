@@ -54,6 +54,9 @@ async def get_state(context: ContextDependency, request: AnyRequest, round_id: F
 async def post_seal(context: ContextDependency, request: AnyRequest, round_id: FromPath[str]) -> dict[str, Any]:
     staff = await context.door.require(request, Role.ADMINISTRATOR)
     frozen = find(context, round_id)
+    if not context.clock.trustworthy:
+        raise Refusal(Reason.OVERLOADED, "This worker's clock is off; nobody can tell whether the vote is over.",
+                      retry_after_s=5)  # fmt: skip
     content = await seal_round(context.pool, frozen, context.tally_key, context.clock.now(), staff.username, again=True)
     await context.rounds.refresh()
     counts = {name: getattr(content, name) for name in ("version", "ballots", "excluded", "turnout")}

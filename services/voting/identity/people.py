@@ -65,9 +65,11 @@ class People:
         return number
 
     def key(self, frozen: FrozenRound) -> bytes:
-        """The round's identity key; raises Refusal identity_forgotten."""
+        """The round's identity key; raises Refusal identity_forgotten, or identity_unavailable where it was lost."""
         if frozen.forgotten:
             raise Refusal(Reason.IDENTITY_FORGOTTEN, "The round is over and its identity key was destroyed.")
+        if frozen.has_key and self._keys.get(frozen.id) is None:
+            raise _key_lost()
         return self._keys.create(frozen.id)
 
     def needs_id(self, frozen: FrozenRound) -> bool:
@@ -144,8 +146,11 @@ class People:
                 )
 
     async def voter_key(self, connection: Connection, frozen: FrozenRound, person: Person) -> bytes:
-        """The key the ledger knows this person by; binds ID and phone. Raises Refusal identity_conflict."""
+        """The key the ledger knows this person by; binds ID and phone. Raises Refusal identity_conflict, or
+        identity_unavailable where this is not the key that others were signed in under."""
         key = self.key(frozen)
+        if not await binding_store.is_key_of(connection, frozen.number, keyed(key, "fingerprint", "")):
+            raise _key_lost()
         phone_key = keyed(key, "phone", person.phone)
         if not person.national_id:
             return phone_key
@@ -158,3 +163,11 @@ class People:
                 Reason.IDENTITY_CONFLICT, f"This ID was used with another phone, or this phone by others. {_STATION}"
             )
         return id_key
+
+
+def _key_lost() -> Refusal:
+    return Refusal(
+        Reason.IDENTITY_UNAVAILABLE,
+        "Nobody can be signed in: this round's identity key is missing on the server, and has to be put back.",
+        retry_after_s=60,
+    )
