@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -51,16 +50,17 @@ class Crowd:
         self._url, self._number, self._tokens, self._recorder = url, round_number, tokens, recorder
         self._chance = chance
         self.people: list[Person] = []
-        self._http = self._client()
+        self._http, self._alone = self._client(kept=16), self._client(kept=0)
 
-    def _client(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=48, max_keepalive_connections=16)
+    def _client(self, kept: int) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=48, max_keepalive_connections=kept)
         return httpx.AsyncClient(
             base_url=self._url, timeout=ANSWER_S, trust_env=False, cookies=no_cookies(), limits=limits
         )
 
     async def close(self) -> None:
         await self._http.aclose()
+        await self._alone.aclose()
 
     def newcomer(self, habit: str = "") -> Person:
         """Another person; the habit is drawn where none is given."""
@@ -99,14 +99,11 @@ class Crowd:
         return outcome
 
     async def _post(self, person: Person, ballot_id: str, choices: list[str], alone: bool) -> httpx.Response:
-        request: dict[str, Any] = {
-            "json": {"ballot_id": ballot_id, "choices": choices},
-            "headers": {"authorization": f"Bearer {person.token}"},
-        }
-        if not alone:
-            return await self._http.post(self._path, **request)
-        async with self._client() as http:
-            return await http.post(self._path, **request)
+        return await (self._alone if alone else self._http).post(
+            self._path,
+            json={"ballot_id": ballot_id, "choices": choices},
+            headers={"authorization": f"Bearer {person.token}"},
+        )
 
     async def insist(self, person: Person, alone: bool = False, patience_s: float = PATIENCE_S) -> None:
         """The same ballot again and again until somebody answers for it."""

@@ -71,7 +71,7 @@ async def tampered(pids: Iterable[int], calls: str, how: str) -> AsyncIterator[N
     )  # fmt: skip
     try:
         async with asyncio.timeout(ATTACHED_WITHIN_S):
-            while not all(_is_traced(pid) for pid in targets):  # noqa: ASYNC110 - the kernel tells nobody
+            while not all(is_traced(pid) for pid in targets):  # noqa: ASYNC110 - the kernel tells nobody
                 await asyncio.sleep(0.02)
         yield
     finally:
@@ -80,7 +80,7 @@ async def tampered(pids: Iterable[int], calls: str, how: str) -> AsyncIterator[N
         await process.wait()
 
 
-def _is_traced(pid: int) -> bool:
+def is_traced(pid: int) -> bool:
     """Also true for a process that is gone: there is nothing left to wait for."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("ascii")

@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from loadtests.chaos.checker import RECORDING, Finding, told_of
 from loadtests.chaos.disk_faults import small_disks
+from loadtests.chaos.mutants import MUTANTS, planted
 from loadtests.chaos.recorder import read
 from loadtests.chaos.scene import Scene
 from loadtests.chaos.schedules import Schedule
 from loadtests.chaos.stage import Stage
 from services.cli.audit import violations
 from services.cli.embedded.databases import Names, database_url
-from services.cli.embedded.home import Home
+from services.cli.embedded.home import Home, PlatformError
 from services.cli.embedded.keys import SERVICES
 
 RUN_S_MAX, END_S_MAX = 150.0, 90.0
@@ -70,6 +73,29 @@ class Journal:
             os.fsync(file.fileno())
 
 
+async def play_planted(
+    stage: Stage, table: Mapping[str, Schedule], told: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Every planted bug with the schedules that must notice it; what noticed it first, or nothing."""
+    found: list[dict[str, Any]] = []
+    for mutant in MUTANTS:
+        caught = ""
+        async with planted(stage, mutant):
+            for name in (each for each in mutant.caught_by if each in table):
+                (result,) = await _play_some(stage, [(_named(table[name], f"{name}_{len(found)}"), 1)])
+                if not result.is_good:
+                    caught = f"{name}: {result.error or result.findings[0].kind}"
+                    break
+        found.append({"name": mutant.name, "caught_by": caught})
+        told(f"{mutant.name}: {caught or 'NOT NOTICED'}")
+    return found
+
+
+def _named(schedule: Schedule, name: str) -> Schedule:
+    """The same schedule under a name of its own, since each run has a round of its own."""
+    return replace(schedule, name=name)
+
+
 @asynccontextmanager
 async def open_stage(folder: Path, home: Path, *, with_small_disks: bool = False) -> AsyncIterator[Stage]:
     """A stage with a fresh platform, whose data is removed afterwards."""
@@ -84,10 +110,11 @@ async def open_stage(folder: Path, home: Path, *, with_small_disks: bool = False
 async def play_all(
     stage: Stage, orders: Sequence[tuple[Schedule, int]], told: Callable[[Result], None], deadline: float = float("inf")
 ) -> list[Result]:
-    """Play the orders until the deadline (monotonic); `told` hears of each result as it is known."""
+    """Play the orders until the deadline (monotonic), or until the stage does not mend any more; `told` hears of each
+    result as it is known."""
     results: list[Result] = []
     for first in range(0, len(orders), TOGETHER):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or stage.is_broken:
             break
         for result in await _play_some(stage, orders[first : first + TOGETHER]):
             told(result)
@@ -99,12 +126,15 @@ async def _play_some(stage: Stage, orders: Sequence[tuple[Schedule, int]]) -> li
     async with AsyncExitStack() as stack:
         played = []
         for schedule, seed in orders:
+            if stage.is_broken:
+                break
             scene = await stack.enter_async_context(schedule.scene(stage, seed))
             started = time.monotonic()
             error = await _play(schedule, scene)
             played.append((scene, error, time.monotonic() - started))
         ended = await asyncio.gather(*(_end(scene, error) for scene, error, _ in played))
-        broken = await _audit(stage, frozenset().union(*(scene.audit_excused for scene, _, _ in played)))
+        excused = frozenset().union(*(scene.audit_excused for scene, _, _ in played))
+        broken = [] if stage.is_broken else await _audit(stage, excused)
     results = []
     for (scene, _, seconds), (findings, error) in zip(played, ended, strict=True):
         # Whose fault a broken invariant is nobody knows: it stands with every run of these few.
@@ -120,13 +150,17 @@ async def _play(schedule: Schedule, scene: Scene) -> str:
             await schedule.play(scene)
     except Exception as failure:
         error = f"{type(failure).__name__}: {failure}"
-    await scene.stage.settled()
+    try:
+        await scene.stage.settled()
+    except PlatformError as failure:
+        scene.stage.is_broken = True
+        error = error or f"the platform did not mend: {failure}"
     return error
 
 
 async def _end(scene: Scene, error: str) -> tuple[list[Finding], str]:
-    if error:
-        return [], error
+    if error or scene.stage.is_broken:
+        return [], error or "the platform did not mend"
     try:
         async with asyncio.timeout(END_S_MAX):
             return await scene.finish(), ""
@@ -135,7 +169,7 @@ async def _end(scene: Scene, error: str) -> tuple[list[Finding], str]:
 
 
 async def _audit(stage: Stage, excused: frozenset[str]) -> list[Finding]:
-    """The services' own invariants; the administrator's connection goes around the proxies."""
+    """Invariants of the services that were not broken before, asked around the proxies."""
     urls = {name: database_url(stage.platform.admin_database_url, Names().database(name)) for name in SERVICES}
     found = await violations(urls)
     return [

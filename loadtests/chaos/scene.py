@@ -33,7 +33,7 @@ from services.voting.voter_token import VoterTokens
 LONG_OPEN_S = 3600
 GRACE_S = 2
 RECOVERY_GIVEN_UP_S = 40.0
-RECEIPTS_ASKED = 5
+RECEIPTS_ASKED, FRESH_ASKED = 5, 6
 MADE = bytes(8)
 RULES = """schema = 1
 [round]
@@ -106,6 +106,9 @@ class Scene:
         opens, closes = (datetime.fromisoformat(found["windows"]["voting"][name]) for name in ("opens", "closes"))
         self.window = (opens.timestamp(), closes.timestamp())
         await self.until(self._scoring_knows, within_s, "scoring knows the round")
+        for _ in range(FRESH_ASKED):
+            # Each on a connection of its own: all workers have heard of it, not only the one that answered first.
+            await self.until(self._known_afresh, within_s, "every worker knows the round")
         async with self.stage.database("voting") as connection:
             self.number = await connection.fetchval("SELECT number FROM rounds WHERE round = $1", self.round)
         environment = self.stage.platform.environment
@@ -142,6 +145,12 @@ class Scene:
                 return dict(answer.json())
         return None
 
+    async def _known_afresh(self) -> bool:
+        with suppress(httpx.HTTPError):
+            url = f"{self.stage.platform.urls['voting']}{VOTING}/rounds/{self.round}"
+            return (await self.stage.afresh.get(url)).status_code == 200
+        return False
+
     async def _scoring_knows(self) -> bool:
         with suppress(httpx.HTTPError):
             return (await self.stage.ask(f"{SCORING}/rounds/{self.round}")).status_code == 200
@@ -154,7 +163,8 @@ class Scene:
 
     async def is_in(self, *states: str) -> bool:
         with suppress(httpx.HTTPError):
-            answer = await self.stage.ask(f"{VOTING}/rounds/{self.round}/results")
+            url = f"{self.stage.platform.urls['voting']}{VOTING}/rounds/{self.round}/results"
+            answer = await self.stage.afresh.get(url)
             return answer.status_code == 200 and answer.json()["state"] in states
         return False
 
@@ -209,13 +219,15 @@ class Scene:
 
     async def close(self) -> None:
         """End the window by hand where it is still open; returns once it is closed."""
-        if await self.is_in("open"):
-            await self.stage.operate("POST", f"{REGISTRY}/rounds/{self.round}/close", {"reason": "run over"})
-        await self.until(lambda: self.is_in("closed", "sealed", "published"), 20, "voting is closed")
-        found = await self.until(self._facts, 10, "voting tells the window")
-        closes = datetime.fromisoformat(found["windows"]["voting"]["closes"]).timestamp()
-        self.window = (self.window[0], closes)
-        await asyncio.sleep(max(0.0, closes - time.time()))
+        if self.window[1] > time.time():
+            body = {"reason": "the run is over"}
+            answer = await self.stage.operate("POST", f"{REGISTRY}/rounds/{self.round}/close", body)
+            closes = answer.raise_for_status().json()["closed_early_at"]
+            # Not from voting: a worker that has not heard of it yet would still tell the old window.
+            self.window = (self.window[0], datetime.fromisoformat(closes).timestamp())
+        await asyncio.sleep(max(0.0, self.window[1] - time.time()))
+        for _ in range(FRESH_ASKED):
+            await self.until(lambda: self.is_in("closed", "sealed", "published"), 20, "voting is closed")
 
     async def finish(self) -> list[Finding]:
         """Close, let latecomers try, wait for the seal, gather the evidence and judge it."""

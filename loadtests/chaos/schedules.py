@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from loadtests.chaos.backlog import backlog_play
 from loadtests.chaos.clock_faults import clock_plays
 from loadtests.chaos.disk_faults import disk_faults, small_disk_faults
+from loadtests.chaos.ledger_faults import commits_out_of_order, ledger_plays
 from loadtests.chaos.line_faults import line_faults
 from loadtests.chaos.process_faults import process_faults
 from loadtests.chaos.scene import Fault, Scene
@@ -72,7 +73,7 @@ async def edges(scene: Scene) -> None:
 
 def _is_silent(name: str) -> bool:
     """Valkey makes us fast and polite: whatever happens to it, nobody is refused (promise 3)."""
-    silent = ("valkey_", "scoring_", "registry_", "clients_delayed")
+    silent = ("valkey_", "scoring_", "registry_", "clients_delayed", "commits_")
     return name.startswith(silent)
 
 
@@ -85,6 +86,8 @@ def schedules(backlog: int) -> dict[str, Schedule]:
         Schedule(name, _through(fault), may_refuse=not _is_silent(name), needs_small_disks=True)
         for name, fault in small_disk_faults().items()
     ]
+    every.append(Schedule("commits_out_of_order", _through(commits_out_of_order), may_refuse=False))
+    every += [Schedule(name, play, may_refuse="late" in name) for name, play in ledger_plays().items()]
     every += [Schedule(name, play) for name, play in step_plays().items()]
     every += [Schedule(name, play) for name, play in clock_plays().items()]
     every.append(Schedule("backlog", backlog_play(backlog), may_refuse=False, once=True))

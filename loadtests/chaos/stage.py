@@ -89,7 +89,13 @@ class Stage:
         self.valkey = Proxy(self._to_valkey, lambda: read_valkey)
         self.clients = Proxy(self._to_voting)
         self.port = free_port(None, set())
+        # Set when the platform did not mend by itself: nothing more can be played here.
+        self.is_broken = False
+        # By broken invariant, how many rows break it: what an earlier run did is not told again.
+        self.broken_rows: dict[str, int] = {}
         self.http: httpx.AsyncClient
+        # Every call on a connection of its own, so that any worker may answer.
+        self.afresh: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -102,6 +108,8 @@ class Stage:
             await stack.enter_async_context(self.platform)
             await self.platform.ready()
             self.http = await stack.enter_async_context(httpx.AsyncClient(timeout=15, trust_env=False))
+            limits = httpx.Limits(max_keepalive_connections=0)
+            self.afresh = await stack.enter_async_context(httpx.AsyncClient(timeout=5, trust_env=False, limits=limits))
             self._stack = stack.pop_all()
         return self
 
