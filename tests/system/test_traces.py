@@ -1,4 +1,4 @@
-"""What leaks: before publication nobody is told a candidate's count, and no person leaves a trace anywhere.
+"""What leaks: before publication nobody is told a candidate's count; of people see test_canary.py.
 
 Runs after the faults, so that what crashes and retries wrote is searched too.
 """
@@ -6,18 +6,15 @@ Runs after the faults, so that what crashes and retries wrote is searched too.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
-from redis.asyncio import Redis
 
 from services.cli.people import REGISTRY, SCORING, VOTING, Member
 from tests.support.waiting import wait_until
+from tests.system.places import log_files, metric_lines, valkey_values
 from tests.system.town import SERVICES, Town
 
 ROUND, PASSWORD = "secret", "a-canary-password-4711"
@@ -101,34 +98,6 @@ async def calls(town: Town, receipt: str) -> list[str]:
     return found
 
 
-async def metric_lines(town: Town) -> dict[str, str]:
-    """Value by metric and labels, over the three internal pages."""
-    lines: dict[str, str] = {}
-    async with httpx.AsyncClient(trust_env=False) as http:
-        for service in SERVICES:
-            text = (await http.get(town.platform.urls[f"{service}_metrics"])).text
-            for line in text.splitlines():
-                if not line.startswith("#"):
-                    name, _, value = line.rpartition(" ")
-                    lines[f"{service}: {name}"] = value
-    return lines
-
-
-async def valkey_values(town: Town) -> AsyncIterator[tuple[str, str]]:
-    """(key, everything in it) of all of Valkey."""
-    async with Redis.from_url(town.platform.operator_redis_url) as operator:
-        client: Any = operator
-        async for key in client.scan_iter(count=500):
-            kind = (await client.type(key)).decode()
-            read = {"string": client.get, "hash": client.hgetall, "stream": client.xrange, "set": client.smembers}
-            yield key.decode("latin-1"), repr(await read[kind](key))
-
-
-def log_files(town: Town) -> Iterator[tuple[str, str]]:
-    for path in sorted(town.platform.home.logs.iterdir()):
-        yield path.name, path.read_text(encoding="utf-8", errors="replace")
-
-
 async def outbox_rows(town: Town) -> list[tuple[str, str]]:
     return [
         (f"{service} outbox {row['id']}", bytes(row["body"]).decode())
@@ -195,56 +164,6 @@ async def test_sealed_and_proposed_the_count_stays_hidden_until_two_people_publi
     assert {each for each in where if not re.match(r"(registry|voting|scoring): ", each)} == set()
     results = (await voted.http.get(f"{VOTING}/rounds/{ROUND}/results")).json()
     assert "candidates" not in results
-
-
-async def everything_stored(town: Town) -> AsyncIterator[tuple[str, str]]:
-    """(where, text) of every row of every table, every key of Valkey, every log and metric."""
-    for service in SERVICES:
-        url = town.platform.environment[f"{service.upper()}_OWNER_DATABASE_URL"]
-        connection = await asyncpg.connect(url)
-        try:
-            tables = await connection.fetch(
-                "SELECT quote_ident(relname) AS name FROM pg_class"
-                " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
-            )
-            for table in tables:
-                rows = await connection.fetch(f"SELECT t::text AS row FROM {table['name']} AS t")
-                yield f"{service}.{table['name']}", "\n".join(row["row"] for row in rows)
-        finally:
-            await connection.close()
-    async for key, value in valkey_values(town):
-        yield key, f"{key} {value}"
-    for name, text in log_files(town):
-        yield name, text
-    for name, value in (await metric_lines(town)).items():
-        yield name, f"{name} {value}"
-
-
-@pytest.mark.timeout(240)
-async def test_no_phone_code_token_or_password_stands_anywhere(town: Town) -> None:
-    """A canary: one citizen signs in, errs, votes; one member of staff signs in. Then everything is searched."""
-    await town.load_round("canary", open_for_s=600)
-    citizen = town.citizen("canary")
-    asked = (await citizen.ask_code()).json()
-    code = await citizen.newest_code()
-    assert (await citizen.prove(asked["request"], "x" + code[1:])).status_code == 403
-    citizen.token = (await citizen.prove(asked["request"], code)).json()["token"]
-    assert (await citizen.vote(["nobody"])).status_code == 422
-    receipt = (await citizen.vote(["c1"])).json()["receipt"]
-    form = {"username": "canary", "name": "人员", "roles": ["auditor"], "password": PASSWORD}
-    assert (await town.operate("POST", f"{REGISTRY}/staff", form)).status_code == 201
-    member = Member(town.http, "canary", PASSWORD)
-    await member.sign_in()
-    staff_token = member._headers["authorization"].split()[1]
-    words = {"phone": citizen.phone, "phone in bytes": citizen.phone.encode().hex(), "token": citizen.token,
-             "receipt": receipt, "password": PASSWORD, "staff token": staff_token}  # fmt: skip
-    found = set()
-    async for where, text in everything_stored(town):
-        found |= {(where, what) for what, word in words.items() if word in text}
-        # The embedded provider's outbox is what was "sent"; it stands in for the phones.
-        if where != "voting.dev_outbox" and re.search(rf"(?<![\w.]){code}(?![\w.])", text):
-            found.add((where, "code"))
-    assert found == set()
 
 
 async def test_receipts_and_ballots_lead_nowhere_together(voted: Town) -> None:
