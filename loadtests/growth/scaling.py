@@ -1,7 +1,8 @@
 """CPU per ballot with 1, 2 and 4 voting processes, and with 1, 2 and 4 shards: growing must not make a ballot dearer.
 
-Interleaved rounds on the stage of `loadtests.bench`. Each process has the same number of connections whatever their
-number: a worker that sees fewer ballots at once makes smaller batches, which is not what growing means.
+Interleaved rounds on the stage of `loadtests.bench`. Voting processes have the same number of connections each, whatever
+their number: one that sees fewer ballots at once makes smaller batches, which is not what growing means. Shards are
+compared under one load for all forms, that of somebody who needs them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from loadtests.bench.stage import Stage
 
 COUNTS = (1, 2, 4)
 CONNECTIONS_PER_WORKER = 64
+CONNECTIONS_OF_SHARDS = 256
 
 
 @asynccontextmanager
@@ -40,9 +42,8 @@ async def _voting(stage: Stage, workers: int, shards: int) -> AsyncIterator[Runn
         await stage.services_down()
 
 
-async def measure_one(bench: Bench, workers: int, shards: int) -> dict[str, float]:
+async def measure_one(bench: Bench, workers: int, shards: int, connections: int) -> dict[str, float]:
     """{ballots_per_s, cpu_us_per_ballot, cpu_us_voting, …, p99_ms} of one form."""
-    connections = CONNECTIONS_PER_WORKER * workers
     async with _voting(bench.stage, workers, shards) as running:
         await bench.stage.settle()
         warm, _ = await bench.accept(running, bench.plan.warm_s, connections=connections)
@@ -54,8 +55,8 @@ async def measure_round(bench: Bench, what: str, *, backwards: bool) -> dict[str
     """One round of `workers` or `shards`, forth or back, so that a drift of the machine favours no form."""
     found: dict[str, Figures] = {}
     for count in reversed(COUNTS) if backwards else COUNTS:
-        workers, shards = (count, 1) if what == "workers" else (1, count)
-        found[str(count)] = await measure_one(bench, workers, shards)
+        form = (count, 1, CONNECTIONS_PER_WORKER * count) if what == "workers" else (1, count, CONNECTIONS_OF_SHARDS)
+        found[str(count)] = await measure_one(bench, *form)
     return {str(count): found[str(count)] for count in COUNTS}
 
 

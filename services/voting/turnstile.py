@@ -144,11 +144,11 @@ class Turnstile:
         keys += [f"{tag}:challenge:{challenge}" for challenge in call.challenges]
         arguments: list[Any] = [now_us, self.epoch, HINT_LIFETIME_S, CHALLENGE_LIFETIME_S]
         arguments += [limits.voter, limits.device, limits.address, limits.verified]
-        arguments.append(b"".join(call.records + call.given_back))
+        arguments.append(b"".join(call.given_back + call.records))
         for memory in call.memories:
             arguments += (memory.person, self.epoch + memory.hint.packed())
         letters, *hints = await self._evaluate(keys, arguments)
-        return Answer(letters[: len(call.records)].decode(), hints)
+        return Answer(letters[len(call.given_back) :].decode(), hints)
 
     async def _evaluate(self, keys: list[str], arguments: list[Any]) -> list[bytes]:
         client: Any = self._redis
