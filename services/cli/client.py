@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # imported late, so that `--help` does not wait for an HTTP c
     import httpx
 
 PLATFORM_ACCOUNT = "platform"
+_STAFF = "/api/registry/v1/staff"
 TIMEOUT_S = 30.0
 POLL_S = 0.25
 # How long a service that was killed may need until its supervisor has it back.
@@ -150,6 +151,20 @@ def expect(answer: Answer, *statuses: int) -> dict[str, Any]:
     if answer.status in statuses:
         return answer.body
     raise CommandFailed(answer.told)
+
+
+def require_administrators(client: Client, *names: str) -> None:
+    """Refuse early and clearly what the services would refuse as a bad token, or as one person twice."""
+    wanted = [name.lower() for name in names]
+    if len(set(wanted)) < len(wanted):
+        raise CommandFailed("the two names must be two different people")
+    accounts = expect(client.get(_STAFF, actor=PLATFORM_ACCOUNT), 200)["staff"]
+    active = {account["username"]: account["roles"] for account in accounts if not account["disabled"]}
+    for name in wanted:
+        if name not in active:
+            raise CommandFailed(f"{name} is no active account: see `pingxuan staff list`")
+        if "administrator" not in active[name]:
+            raise CommandFailed(f"{name} is no administrator: name two accounts with that role")
 
 
 def part(text: str) -> str:

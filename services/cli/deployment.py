@@ -30,15 +30,16 @@ ATTACHMENTS = "/var/lib/pingxuan/attachments"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a deployment's parts are: public origin, PostgreSQL and Valkey as `host:port`, trusted proxies."""
+    """Where a deployment's parts are: public origin, PostgreSQL and Valkey as `host:port`, trusted proxies.
+
+    Of a Valkey Cluster `valkey` names one node or several, separated by commas.
+    """
 
     origin: str
     postgres: str
     valkey: str
     proxies: str
-    mount: str = MOUNT
-    round_keys: str = ROUND_KEYS
-    attachments: str = ATTACHMENTS
+    is_valkey_cluster: bool = False
 
 
 @click.command()
@@ -46,8 +47,9 @@ class Place:
 @click.option("--origin", required=True, help="What people type: https://pingxuan.example.gov.cn")
 @click.option("--postgres", default="postgres:5432", show_default=True, help="PostgreSQL as the services reach it.")
 @click.option("--valkey", "valkey_place", default="valkey:6379", show_default=True, help="Valkey likewise.")
+@click.option("--valkey-cluster", is_flag=True, help="Valkey is a cluster; --valkey names nodes of it: a:6379,b:6379")
 @click.option("--proxies", default="", help="Addresses or networks of the proxy (TRUSTED_PROXIES).")
-def secrets(folder: Path, origin: str, postgres: str, valkey_place: str, proxies: str) -> None:
+def secrets(folder: Path, origin: str, postgres: str, valkey_place: str, valkey_cluster: bool, proxies: str) -> None:
     """Write keys, passwords and environments for a deployment into FOLDER, a folder for each service.
 
     \b
@@ -57,7 +59,8 @@ def secrets(folder: Path, origin: str, postgres: str, valkey_place: str, proxies
     if not origin.startswith(("https://", "http://")):
         raise click.UsageError("--origin starts with https://")
     try:
-        write_secrets(folder.absolute(), Place(origin.rstrip("/"), postgres, valkey_place, proxies))
+        place = Place(origin.rstrip("/"), postgres, valkey_place, proxies, valkey_cluster)
+        write_secrets(folder.absolute(), place)
     except (OSError, PlatformError) as error:
         raise CommandFailed(f"the secrets cannot be written into {folder}: {error}") from None
     click.echo(f"{folder}: one folder each for registry, voting, scoring; postgres/ and valkey/; compose.env")
@@ -116,38 +119,31 @@ def _files(keys: Keys) -> dict[str, dict[str, Path]]:
 
 def service_environment(service: str, keys: Keys, place: Place) -> Mapping[str, str]:
     """The environment of one service's container; ports and hosts are those of the compose file and the manifests."""
-    prefix, names = service.upper(), names_and_roles.Names()
-    server, passwords = f"postgresql://{place.postgres}/", keys.database_passwords
-
-    def url(role: str, kind: str) -> str:
-        database = names.database(service)
-        return names_and_roles.database_url(server, database, role, passwords[f"{service}_{kind}"])
-
-    made = {
-        f"{prefix}_DATABASE_URL": url(names.app(service), "app"),
-        f"{prefix}_OWNER_DATABASE_URL": url(names.owner(service), "owner"),
-        f"{prefix}_REDIS_URL": f"redis://{service}:{keys.valkey_passwords[service]}@{place.valkey}/0",
-        f"{prefix}_WEB_SECRET_FILE": f"{place.mount}/web.key",
-        f"{prefix}_STAFF_PUBLIC_KEY_FILE": f"{place.mount}/staff_public.key",
+    prefix = service.upper()
+    scheme, path = ("redis+cluster", "") if place.is_valkey_cluster else ("redis", "/0")
+    made = names_and_roles.service_urls(f"postgresql://{place.postgres}/", service, keys.database_passwords) | {
+        f"{prefix}_REDIS_URL": f"{scheme}://{service}:{keys.valkey_passwords[service]}@{place.valkey}{path}",
+        f"{prefix}_WEB_SECRET_FILE": f"{MOUNT}/web.key",
+        f"{prefix}_STAFF_PUBLIC_KEY_FILE": f"{MOUNT}/staff_public.key",
         f"{prefix}_PUBLIC_ORIGIN": place.origin,
         f"{prefix}_TRUSTED_PROXIES": place.proxies,
         f"{prefix}_HOST": "0.0.0.0",  # noqa: S104 - inside its container's own network
     }
-    return made | _of_its_own(service, place)
+    return made | _of_its_own(service)
 
 
-def _of_its_own(service: str, place: Place) -> dict[str, str]:
+def _of_its_own(service: str) -> dict[str, str]:
     if service == "registry":
         return {
-            "REGISTRY_STAFF_SIGNING_KEY_FILE": f"{place.mount}/staff_signing.key",
-            "REGISTRY_ATTACHMENTS_FOLDER": place.attachments,
+            "REGISTRY_STAFF_SIGNING_KEY_FILE": f"{MOUNT}/staff_signing.key",
+            "REGISTRY_ATTACHMENTS_FOLDER": ATTACHMENTS,
             "REGISTRY_VOTING_URL": "http://voting:8001",
             "REGISTRY_SCORING_URL": "http://scoring:8003",
         }
-    tally = {f"{service.upper()}_TALLY_KEY_FILE": f"{place.mount}/tally.key"}
+    tally = {f"{service.upper()}_TALLY_KEY_FILE": f"{MOUNT}/tally.key"}
     if service == "scoring":
         return tally
     return tally | {
-        "VOTING_MASTER_SECRET_FILE": f"{place.mount}/master.key",
-        "VOTING_ROUND_KEYS_DIR": place.round_keys,
+        "VOTING_MASTER_SECRET_FILE": f"{MOUNT}/master.key",
+        "VOTING_ROUND_KEYS_DIR": ROUND_KEYS,
     }

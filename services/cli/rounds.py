@@ -93,6 +93,37 @@ def load(folder: Path, open_for_s: int | None) -> None:
     click.echo(f"{round_id} {loaded['digest']}")
 
 
+@rounds.command()
+@click.argument("round_id", metavar="ROUND")
+@click.option("--open-for", "open_for_s", type=Duration(), default="2h", show_default=True, help="How long it is open.")
+def rehearse(round_id: str, open_for_s: int) -> None:
+    """Practise ROUND under another name, open at once and plainly marked; print the rehearsal's id and digest.
+
+    \b
+    Example:
+      pingxuan rounds rehearse kunming-2021 --open-for 2h
+    """
+    client, minutes = Client.find(), max(1, round(open_for_s / 60))
+    made = expect(client.post(f"{REGISTRY}/rounds/{part(round_id)}/rehearsals", {"minutes": minutes}), 201)
+    rehearsal = str(made["round"])
+    for service in (VOTING, SCORING):
+        _wait_until_known(client, service, rehearsal)
+    click.echo(f"{rehearsal} {made['digest']}")
+
+
+@rounds.command()
+@click.argument("round_id", metavar="REHEARSAL")
+def remove(round_id: str) -> None:
+    """Take a rehearsal that is over out of every list; its address and its log stay.
+
+    \b
+    Example:
+      pingxuan rounds remove kunming-2021-rehearsal-1
+    """
+    removed = expect(Client.find().post(f"{REGISTRY}/rounds/{part(round_id)}/removal"), 200)
+    click.echo(f"{removed['round']} is out of view")
+
+
 def read_folder(folder: Path) -> dict[str, str]:
     """A round's files by their names; raises CommandFailed where there are none or one is no UTF-8."""
     if not (folder / "rules.toml").is_file():

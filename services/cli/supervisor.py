@@ -186,13 +186,9 @@ class PlatformServers:
         return environment
 
     def _service_secrets(self, service: str, made: Keys) -> dict[str, str]:
-        prefix, names = service.upper(), databases.Names()
-        application, owner = names.app(service), names.owner(service)
-        url, database, passwords = self.admin_database_url, names.database(service), made.database_passwords
+        prefix = service.upper()
         own = valkey.url(service, made.valkey_passwords[service], self._ports.get("valkey", 0))
-        return {
-            f"{prefix}_DATABASE_URL": databases.database_url(url, database, application, passwords[f"{service}_app"]),
-            f"{prefix}_OWNER_DATABASE_URL": databases.database_url(url, database, owner, passwords[f"{service}_owner"]),
+        return databases.service_urls(self.admin_database_url, service, made.database_passwords) | {
             f"{prefix}_REDIS_URL": self._redis_url or own,
             f"{prefix}_WEB_SECRET_FILE": str(made.web[service]),
         }

@@ -69,7 +69,7 @@ class ServiceSettings(SiteSettings, frozen=True, kw_only=True):
 def environment(home: Path | None = None) -> dict[str, str]:
     """Variables by rising priority: the platform's file under PINGXUAN_HOME, `.env`, the process environment."""
     merged: dict[str, str | None] = {}
-    folder = home or Path(os.environ.get("PINGXUAN_HOME", ".pingxuan"))
+    folder = home or Path(os.environ.get("PINGXUAN_HOME") or ".pingxuan")
     platform_file = folder / "platform.env"
     for source in (platform_file, Path(".env")):
         if source.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from services.cli.deployment import Place, service_environment, write_secrets
+from services.cli.embedded import valkey
 from services.cli.embedded.home import Home
 from services.cli.embedded.keys import SERVICES, ensure_keys
 from services.cli.reference import settings_table
@@ -22,21 +24,30 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").r
 CADDYFILE = (DEPLOY / "Caddyfile").read_text("utf-8")
 PORTS = {"voting": (8001, 9102), "registry": (8002, 9101), "scoring": (8003, 9103)}
 # Kinds that operators bring; their schemas are not Kubernetes' own.
-FOREIGN = {"Cluster"}
+FOREIGN = {"Cluster", "ScheduledBackup", "ObjectStore", "ValkeyCluster"}
 
 
-def manifests() -> list[dict[str, Any]]:
-    """The city overlay as Kustomize writes it, or the files one by one where kubectl is not here."""
+def manifests(overlay: str) -> list[dict[str, Any]]:
+    """An overlay as Kustomize writes it, or the files it begins with one by one where kubectl is not here."""
+    folder = DEPLOY / "kubernetes"
     if shutil.which("kubectl"):
-        overlay = str(DEPLOY / "kubernetes" / "overlays" / "city")
-        told = subprocess.run(["kubectl", "kustomize", overlay], capture_output=True, text=True, check=False)
+        command = ["kubectl", "kustomize", str(folder / "overlays" / overlay)]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
         assert told.returncode == 0, told.stderr
         return [each for each in yaml.safe_load_all(told.stdout) if each]
-    files = [path for path in (DEPLOY / "kubernetes").rglob("*.yaml") if path.name != "kustomization.yaml"]
-    return [each for path in files for each in yaml.safe_load_all(path.read_text("utf-8")) if each]
+    files = [*(folder / "base").glob("*.yaml"), *(folder / "overlays" / "city").glob("*.yaml")]
+    read = [path for path in files if path.name != "kustomization.yaml"]
+    return [each for path in read for each in yaml.safe_load_all(path.read_text("utf-8")) if each]
 
 
-MANIFESTS = manifests()
+CITY, COUNTRY = manifests("city"), manifests("country")
+MANIFESTS = CITY + [each for each in COUNTRY if each not in CITY]
+
+
+def named(overlay: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    """The one object of this kind and name."""
+    (found,) = [each for each in overlay if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    return found
 
 
 def caddy_paths() -> dict[str, set[str]]:
@@ -75,12 +86,13 @@ def test_a_pod_has_no_privilege_it_does_not_need(each: dict[str, Any]) -> None:
 
 
 def test_every_pod_is_under_a_policy_that_lets_nothing_through_unasked() -> None:
-    policies = [each["spec"] for each in MANIFESTS if each["kind"] == "NetworkPolicy"]
-    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
+    for overlay in (CITY, COUNTRY):
+        policies = [each["spec"] for each in overlay if each["kind"] == "NetworkPolicy"]
+        assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
 
 
 def test_the_ingress_has_the_caddyfiles_paths() -> None:
-    (ingress,) = [each for each in MANIFESTS if each["kind"] == "Ingress"]
+    ingress = named(CITY, "Ingress", "pingxuan")
     found: dict[str, set[str]] = {service: set() for service in PORTS}
     for path in ingress["spec"]["rules"][0]["http"]["paths"]:
         found[path["backend"]["service"]["name"]].add(path["path"])
@@ -91,8 +103,7 @@ def test_the_ingress_has_the_caddyfiles_paths() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_ports_are_the_services_own(service: str) -> None:
     port, metrics = PORTS[service]
-    (manifest,) = [each for each in MANIFESTS if each["kind"] == "Deployment" and each["metadata"]["name"] == service]
-    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    (container,) = named(CITY, "Deployment", service)["spec"]["template"]["spec"]["containers"]
     assert [each["containerPort"] for each in container["ports"]] == [port, metrics]
     told = {each["name"]: each["value"] for each in container["env"]}
     composed = COMPOSE["services"][service]["environment"]
@@ -102,6 +113,24 @@ def test_ports_are_the_services_own(service: str) -> None:
     assert f"server {service}:{port} " in re.sub(
         " +", " ", (DEPLOY / "nginx" / "upstreams-compose.conf").read_text("utf-8")
     )
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="the overlay is patches, which kubectl puts together")
+def test_a_country_runs_what_a_city_runs_only_wider() -> None:
+    """More followers, shards and pods; Valkey's accounts are those of the embedded platform."""
+    cluster = named(COUNTRY, "ValkeyCluster", "valkey")["spec"]
+    wanted = {user: f"resetchannels {rules} {valkey.COMMAND_RULES}" for user, rules in valkey.KEY_RULES.items()}
+    assert {each["name"]: each["permissions"] for each in cluster["users"]} == wanted
+    assert not [each for each in COUNTRY if (each["kind"], each["metadata"]["name"]) == ("StatefulSet", "valkey")]
+    (container,) = named(COUNTRY, "Deployment", "voting")["spec"]["template"]["spec"]["containers"]
+    shards = {each["name"]: each["value"] for each in container["env"]}["VOTING_TURNSTILE_SHARDS"]
+    assert int(shards) == cluster["shards"]
+    for overlay, followers, pods_max in ((CITY, 1, 24), (COUNTRY, 2, 200)):
+        postgres = named(overlay, "Cluster", "postgres")["spec"]
+        assert postgres["postgresql"]["synchronous"]["number"] == followers
+        assert postgres["postgresql"]["synchronous"]["dataDurability"] == "required"
+        assert postgres["plugins"][0]["parameters"]["barmanObjectName"] == "backup"
+        assert named(overlay, "HorizontalPodAutoscaler", "voting")["spec"]["maxReplicas"] == pods_max
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -132,6 +161,9 @@ def test_secrets_are_kept_private_and_not_made_twice(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     write_secrets(folder, place)
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    write_secrets(folder, replace(place, valkey="a:6379,b:6379", is_valkey_cluster=True))
+    environment = (folder / "voting" / "service.env").read_text("utf-8")
+    assert re.search(r"^VOTING_REDIS_URL='?redis\+cluster://voting:[^@]+@a:6379,b:6379'?$", environment, re.MULTILINE)
     assert {path.stat().st_mode & 0o077 for path in folder.rglob("*")} == {0}
     assert not list((folder / "scoring").glob("master*"))
     assert not list((folder / "voting").glob("staff_signing*"))

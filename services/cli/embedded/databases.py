@@ -98,3 +98,13 @@ def database_url(admin_url: str, database: str, role: str = "", password: str = 
     if role:
         account, at = f"{quote(role, safe='')}:{quote(password, safe='')}", "@"
     return urlunsplit((parts.scheme, f"{account}{at}{place}", f"/{quote(database, safe='')}", parts.query, ""))
+
+
+def service_urls(server: str, service: str, passwords: Mapping[str, str]) -> dict[str, str]:
+    """`<SERVICE>_DATABASE_URL` and `<SERVICE>_OWNER_DATABASE_URL`: its database as each of its roles."""
+    names, prefix = Names(), service.upper()
+    roles = {
+        f"{prefix}_DATABASE_URL": (names.app(service), passwords[f"{service}_app"]),
+        f"{prefix}_OWNER_DATABASE_URL": (names.owner(service), passwords[f"{service}_owner"]),
+    }
+    return {name: database_url(server, names.database(service), *account) for name, account in roles.items()}

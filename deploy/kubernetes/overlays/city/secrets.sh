@@ -10,6 +10,9 @@ for service in registry voting scoring; do
     make "pingxuan-$service-env" --from-env-file="$folder/$service/service.env"
 done
 make valkey-users --from-file="$folder/valkey/users.acl"
+# For an operator's Valkey Cluster, which keeps its own list of accounts.
+make valkey-passwords --from-file=registry="$folder/keys/valkey_registry.password" \
+    --from-file=voting="$folder/keys/valkey_voting.password" --from-file=scoring="$folder/keys/valkey_scoring.password"
 # The job that makes roles and databases sets their passwords, and sees nothing else.
 # shellcheck disable=SC2046 # one word a file
 make pingxuan-databases $(find "$folder/keys" -name 'database_*.password' | sort | sed 's/^/--from-file=/')
