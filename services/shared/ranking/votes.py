@@ -31,8 +31,9 @@ BALLOTS_FILE: Final = "ballots.csv"
 BALLOTS_COLUMNS: Final = ("ballot", "state", "choices", "stratum")
 STRATA_MAX: Final = 10_000
 PROGRESS_ROWS: Final = 200_000
-# Voters pick alike: choices that were looked at once need no second look, as long as they are few enough to remember.
-_CHECKED_MAX: Final = 100_000
+# Voters pick alike: what was looked at once is only counted afterwards, as long as it is little enough to remember.
+# Counting over the whole file, not block by block, makes a ballot cost the same among many candidates as among few.
+_ALIKE_MAX: Final = 100_000
 
 
 def parse_votes(data: bytes, candidates: Collection[str], file: str = VOTES_FILE) -> dict[tuple[str, str], int]:
@@ -69,6 +70,7 @@ def parse_ballots(
         before, number = number, number + len(block.fields) // block.width
         if progress is not None and number // PROGRESS_ROWS > before // PROGRESS_ROWS:
             progress(number)
+    tally.settle()
     return {
         (candidate, stratum): count
         for stratum, counts in tally.by_stratum.items()
@@ -82,7 +84,7 @@ class _BallotTally:
         self._known = frozenset(candidates)
         self._file = file
         self._previous = ""
-        self._checked: set[str] = set()
+        self._alike: Counter[tuple[str, str, str]] = Counter()
         self.by_stratum: dict[str, dict[str, int]] = {}
 
     def add_block(self, block: Block) -> bool:
@@ -91,29 +93,41 @@ class _BallotTally:
         ordered = self._previous < ballots[0] and all(map(lt, ballots, islice(ballots, 1, None)))
         if not ordered or max(map(len, ballots)) > IDENTIFIER_LENGTH_MAX or has_controls("".join(ballots)):
             return False
-        alike = Counter(zip(states, strata, choices, strict=True))
-        if not all(self._is_plain(state, stratum, picked) for state, stratum, picked in alike):
+        if not self._count(list(zip(states, strata, choices, strict=True))):
             return False
-        for (state, stratum, picked), count in alike.items():
+        self._previous = ballots[-1]
+        if len(self._alike) > _ALIKE_MAX:
+            self.settle()
+        return True
+
+    def _count(self, ballots: list[tuple[str, str, str]]) -> bool:
+        """Count each (state, stratum, choices); False, and nothing counted, unless all are plain."""
+        before = len(self._alike)
+        self._alike.update(ballots)
+        # What is new stands last in the order of the dictionary.
+        fresh = list(islice(reversed(self._alike), len(self._alike) - before))
+        if all(self._is_plain(*each) for each in fresh):
+            return True
+        self._alike.subtract(ballots)
+        for each in fresh:
+            del self._alike[each]
+        return False
+
+    def settle(self) -> None:
+        """Give the candidates the votes that are counted by whole choices so far."""
+        for (state, stratum, picked), count in self._alike.items():
             if state == "counted" and picked:
                 totals = self.by_stratum[stratum]
                 for pick in picked.split(" "):
                     totals[pick] += count
-        self._previous = ballots[-1]
-        return True
+        self._alike.clear()
 
     def _is_plain(self, state: str, stratum: str, choices: str) -> bool:
         """Whether ballots alike can be taken; a stratum that is new to us is looked at by `add`."""
         if state != "excluded" and (state != "counted" or stratum not in self.by_stratum):
             return False
-        if choices and choices not in self._checked:
-            picks = choices.split(" ")
-            if len(set(picks)) != len(picks) or not self._known.issuperset(picks):
-                return False
-            if len(self._checked) >= _CHECKED_MAX:
-                self._checked.clear()
-            self._checked.add(choices)
-        return True
+        picks = choices.split(" ") if choices else []
+        return len(set(picks)) == len(picks) and self._known.issuperset(picks)
 
     def add(self, line: int, ballot: str, state: str, choices: str, stratum: str) -> None:
         if ballot <= self._previous:

@@ -46,10 +46,14 @@ def both_ways(read: Callable[[], object], piece_bytes: int) -> tuple[object, obj
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(_BALLOT_LINE, max_size=12), st.booleans(), st.sampled_from([1, 20, 60, 1 << 18]))
-def test_ballots(lines: list[str], in_order: bool, piece_bytes: int) -> None:
+@given(
+    st.lists(_BALLOT_LINE, max_size=12), st.booleans(), st.sampled_from([1, 20, 60, 1 << 18]), st.sampled_from([1, 99])
+)
+def test_ballots(lines: list[str], in_order: bool, piece_bytes: int, alike_max: int) -> None:
     data = BALLOTS + "".join(sorted(lines) if in_order else lines).encode()
-    in_pieces, by_row = both_ways(lambda: parse_ballots(io.BytesIO(data), {"A", "B", "C"}), piece_bytes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.shared.ranking.votes._ALIKE_MAX", alike_max)
+        in_pieces, by_row = both_ways(lambda: parse_ballots(io.BytesIO(data), {"A", "B", "C"}), piece_bytes)
     assert in_pieces == by_row
 
 
@@ -75,7 +79,7 @@ def test_an_endless_line_is_refused_by_its_number() -> None:
 
 
 def test_many_different_choices_are_not_all_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.shared.ranking.votes._CHECKED_MAX", 1)
+    monkeypatch.setattr("services.shared.ranking.votes._ALIKE_MAX", 1)
     rows = "".join(f"{number},counted,{'A' if number % 2 else 'B'},\n" for number in range(1, 10))
     data = BALLOTS + b"0,counted,A,\n" + rows.encode()
     monkeypatch.setattr(csv_files, "BLOCK_BYTES", 40)
