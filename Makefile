@@ -6,7 +6,7 @@ STAMP := $(VENV)/.pingxuan-stamp
 PORT ?=
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench registry-bench ranking-bench duplicates load soak browser clean
+.PHONY: help setup demo demo-reset up test lint format lock screenshots pages-check bench chaos registry-bench ranking-bench duplicates growth load soak browser clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -69,6 +69,10 @@ registry-bench: setup  ## The registry's commonest calls at 5,000 applications, 
 ranking-bench: setup  ## Time and memory of `pingxuan rank` up to 10,000 candidates and 10 million ballots (minutes)
 	$(BIN)/python -m loadtests.ranking_sizes
 
+chaos: setup  ## 200 fault runs over real processes, planted bugs, the order of fsync (an hour); writes loadtests/results/
+	@loadtests/install-faults
+	$(BIN)/python -m loadtests.chaos $(CHAOS)
+
 duplicates: setup  ## A million duplicate attempts over four voting processes (minutes); writes loadtests/results/
 	$(BIN)/python -m loadtests.duplicates
 
@@ -77,6 +81,9 @@ load: setup  ## People of all kinds in a day's shape: SHAPE=opening, evening, la
 
 soak: setup  ## A million ballots at a steady pace (BALLOTS=…): memory, latency and followers must stay flat
 	$(BIN)/python -m loadtests.soak $(if $(BALLOTS),--ballots $(BALLOTS))
+
+growth: setup  ## CPU per ballot as processes and shards grow, and servers lost under load (minutes); writes loadtests/results/
+	$(BIN)/python -m loadtests.growth
 
 browser:  # Debian's Chromium and fonts for the browser tests; nginx and promtool for those of the deployment files
 	@deploy/install-browser

@@ -73,10 +73,11 @@ class Costs(msgspec.Struct, frozen=True):
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """The busiest second: ballots, and as many sign-ins."""
+    """The busiest second: ballots, and sign-ins (a token is good for an hour, so that either may come without)."""
 
     title: str
     ballots_per_s: float
+    sign_ins_per_s: float
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -130,17 +131,19 @@ def cores(per_s: float, cost: Range, assumed: Assumptions) -> Range:
 def plan(demand: Demand, unit: Costs, assumed: Assumptions) -> Plan:
     """What a demand needs.
 
-    workers = ⌈cores(λ, ballot + sign-in at voting)⌉, a process using one core at most; PostgreSQL likewise, over
-    ⌈cores / postgres_cores_max⌉ primaries (above one, the ledger is distributed), each with a standby as large; Valkey
-    runs its script on one core: ⌈cores(λ, script)⌉ primaries, each with a replica; proxies see `requests_per_voter`
-    requests a ballot. machines = ⌈(workers + proxies + 2 · PostgreSQL + 2 · Valkey) / cores_per_machine⌉, at least two,
-    so that a standby does not die with its primary.
+    With λ ballots and σ sign-ins a second: workers = ⌈cores(λ, ballot) + cores(σ, sign-in)⌉ at voting, a process using
+    one core at most; PostgreSQL likewise, over ⌈cores / postgres_cores_max⌉ primaries (above one, the ledger is
+    distributed), each with a standby as large; Valkey runs its script on one core: ⌈cores(λ, script)⌉ primaries, each
+    with a replica; proxies see λ ballots, and the other `requests_per_voter` with each sign-in. machines =
+    ⌈(workers + proxies + 2 · PostgreSQL + 2 · Valkey) / cores_per_machine⌉, at least two, so that a standby does not
+    die with its primary.
     """
-    per_s = demand.ballots_per_s
-    workers = cores(per_s, unit.voting + unit.sign_in_voting, assumed).up()
-    postgres = cores(per_s, unit.postgres + unit.sign_in_postgres, assumed)
-    valkey = cores(per_s, unit.valkey, assumed).up()
-    proxy = cores(per_s * assumed.requests_per_voter, unit.proxy, assumed)
+    ballots, sign_ins = demand.ballots_per_s, demand.sign_ins_per_s
+    workers = (cores(ballots, unit.voting, assumed) + cores(sign_ins, unit.sign_in_voting, assumed)).up()
+    postgres = cores(ballots, unit.postgres, assumed) + cores(sign_ins, unit.sign_in_postgres, assumed)
+    valkey = cores(ballots, unit.valkey, assumed).up()
+    requests = ballots + sign_ins * (assumed.requests_per_voter - 1)
+    proxy = cores(requests, unit.proxy, assumed)
     all_cores = workers + proxy + postgres.times(2) + valkey.times(2)
     return Plan(
         demand, workers, proxy, postgres, postgres.times(1 / assumed.postgres_cores_max).up(), valkey,
@@ -149,9 +152,11 @@ def plan(demand: Demand, unit: Costs, assumed: Assumptions) -> Plan:
 
 
 def demands(assumed: Assumptions) -> list[Demand]:
+    peaks = [(voters, peak_per_s(voters, assumed)) for voters in VOTERS]
     return [
-        *(Demand(f"{voters:,} voters", peak_per_s(voters, assumed)) for voters in VOTERS),
-        Demand(f"{STATED_PER_S:,} ballots/s", STATED_PER_S),
+        *(Demand(f"{voters:,} voters", per_s, per_s) for voters, per_s in peaks),
+        Demand(f"{STATED_PER_S:,} ballots/s, as many sign-ins", STATED_PER_S, STATED_PER_S),
+        Demand(f"{STATED_PER_S:,} ballots/s, signed in before", STATED_PER_S, 0),
     ]
 
 

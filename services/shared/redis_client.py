@@ -2,7 +2,7 @@
 
 redis-py repeats a command up to ten times by default, so that a script may run twice; whoever calls here
 decides alone what is safe to repeat. Every wait is bounded. A URL of the form
-`redis+cluster://user:password@host:port,host:port` names nodes of a cluster, of which any may be away.
+`redis+cluster://user:password@host:port,host:port` names some nodes of a cluster, or one name that leads to all of them.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def _open_cluster(url: str, timeout_s: float, connections_max: int, name: str) -
         retry=Retry(NoBackoff(), 0),
         # A shard that is away must not take the others with it.
         require_full_coverage=False,
+        # Addresses change: what the URL names is asked for the map, not what was found there once.
+        dynamic_startup_nodes=False,
         client_name=name,
     )
 
