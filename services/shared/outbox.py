@@ -34,6 +34,8 @@ from services.shared.postgres import Connection, Pool, transaction
 from services.shared.redis_client import REDIS_FAILURES
 
 BATCH_MAX = 500
+# A relay or follower that is gone without a word must not keep its successor waiting for its locks.
+_SILENT_MAX_S = 5.0
 
 
 # What a database that was put back never keeps: the server's identity and timeline, the database and the table itself.
@@ -92,7 +94,7 @@ class Relay:
         return found
 
     async def _number(self) -> tuple[int, datetime]:
-        async with transaction(self._pool) as connection:
+        async with transaction(self._pool, idle_max_s=_SILENT_MAX_S) as connection:
             # The lock makes numbering safe even while two processes believe they lead.
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('outbox:' || $1))", self._stream)
             row = await connection.fetchrow(
@@ -276,7 +278,7 @@ class Follower:
         return entries
 
     async def _apply_entry(self, entry: Entry) -> int:
-        async with transaction(self._pool) as connection:
+        async with transaction(self._pool, idle_max_s=_SILENT_MAX_S) as connection:
             await connection.execute(
                 "INSERT INTO stream_checkpoints (stream, n) VALUES ($1, 0) ON CONFLICT DO NOTHING", self._stream
             )

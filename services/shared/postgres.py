@@ -11,10 +11,10 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -32,6 +32,9 @@ else:
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _MIGRATION_LOCK = 0x70780001
 _START_WAIT_S = 30.0
+_RELEASE_S = 1.0
+# A leader asks once a second.
+_SILENT_MAX_MS = 5000
 # The last one: of several servers none takes writes, as before a standby is promoted.
 _AWAY = (
     OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
@@ -43,12 +46,40 @@ async def _prepare(connection: Dedicated) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
+class _BoundedPool(Pool):
+    """A pool that does not wait for a server that went away without a word.
+
+    A statement that ran into its timeout leaves a connection that will never be quiet again; asyncpg would wait for it
+    for as long as the network likes. Here it is dropped, and with it every other one, since they lead the same way.
+    """
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:
+        # The pool's own connection behind the caller's handle, which is void once it was given back.
+        behind: Dedicated | None = connection._con
+        try:
+            await super().release(connection, timeout=min(timeout or _RELEASE_S, _RELEASE_S))
+        except TimeoutError:
+            await self.expire_connections()
+        else:
+            if behind is not None and behind.is_closed():
+                await self.expire_connections()
+
+
 async def open_pool(url: str, *, size_max: int, statement_timeout_s: float, name: str) -> Pool:
     """Pool of at most `size_max` connections, opened lazily; jsonb travels as Python values."""
-    return await asyncpg.create_pool(
+    return await _BoundedPool(
         url,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        init_size=1,
         min_size=1,
         max_size=size_max,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300,
+        connect=None,
+        setup=None,
+        reset=None,
+        loop=None,
         command_timeout=statement_timeout_s,
         timeout=10,
         init=_prepare,
@@ -56,13 +87,15 @@ async def open_pool(url: str, *, size_max: int, statement_timeout_s: float, name
     )
 
 
-async def connect(url: str, *, statement_timeout_s: float, name: str) -> Dedicated:
-    """One dedicated connection, for writers and elected loops."""
+async def connect(
+    url: str, *, statement_timeout_s: float, name: str, more: Mapping[str, str] | None = None
+) -> Dedicated:
+    """One dedicated connection, for writers and elected loops; `more` are further settings of the session."""
     connection = await asyncpg.connect(
         url,
         command_timeout=statement_timeout_s,
         timeout=10,
-        server_settings={"application_name": name, "timezone": "UTC"},
+        server_settings={"application_name": name, "timezone": "UTC", **(more or {})},
     )
     await _prepare(connection)
     return connection
@@ -171,9 +204,15 @@ async def _prepare_once(service: str, owner_url: str, app_url: str, folder: Path
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """A pooled connection inside a transaction."""
+async def transaction(pool: Pool, *, idle_max_s: float = 0) -> AsyncIterator[Connection]:
+    """A pooled connection inside a transaction.
+
+    With `idle_max_s` the server itself ends it when nothing comes for so long: what holds a lock that everybody waits
+    for must not be held by somebody who is gone.
+    """
     async with pool.acquire() as connection, connection.transaction():
+        if idle_max_s:
+            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = {round(idle_max_s * 1000)}")
         yield connection
 
 
@@ -181,7 +220,8 @@ class Election:
     """Leadership of one background job: a dedicated connection that holds an advisory lock.
 
     Losing the connection loses the lock, so that two processes never lead at once for longer than the server
-    takes to notice; whatever a leader does must therefore be idempotent.
+    takes to notice; whatever a leader does must therefore be idempotent. A leader from whom the server hears nothing
+    for a few seconds has lost it, too: its machine may be gone without a word.
     """
 
     def __init__(self, url: str, lock: int, name: str) -> None:
@@ -197,7 +237,8 @@ class Election:
                 await self.resign()
             else:
                 return True
-        connection = await connect(self._url, statement_timeout_s=5, name=self._name)
+        more = {"idle_session_timeout": str(_SILENT_MAX_MS)}
+        connection = await connect(self._url, statement_timeout_s=5, name=self._name, more=more)
         if await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock):
             self._connection = connection
             return True

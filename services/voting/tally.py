@@ -34,6 +34,8 @@ from services.voting.rounds import FrozenRound, RoundBook
 
 LOCK_CLASS = 28792  # also stands in record_ballots()
 FOLLOW_MAX = 5000
+# The seal holds the round's exclusive lock: a worker that is gone without a word must not hold it for ever.
+_SILENT_MAX_S = 10.0
 
 # One statement takes up to $1 rows into tallies and turnout, and moves the checkpoint: its effect and its place commit
 # together. One ballot a round is one voter; where more are possible (by day, reissues), voters are remembered.
@@ -90,7 +92,7 @@ async def seal_round(
     or restored since: nothing seals twice by itself, nor by a repeat.
     """
     _require_ended(frozen, now)
-    async with transaction(pool) as connection:
+    async with transaction(pool, idle_max_s=_SILENT_MAX_S) as connection:
         # No hold changes meanwhile; then wait for every batch that holds the shared lock: later ones find it sealed.
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS + 1, frozen.number)
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS, frozen.number)
