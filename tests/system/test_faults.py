@@ -1,9 +1,11 @@
-"""Each process killed with signal 9 while ballots arrive: nothing acknowledged is lost, nobody votes twice."""
+"""Faults as people at the one origin see them: through Caddy, with signing in, and with the limits as they stand in.
+
+That no fault loses, doubles or alters a ballot is for the fault runs (test_chaos.py, `make chaos`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 
@@ -11,8 +13,6 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from services.cli.embedded.processes import group_members
-from services.cli.supervisor import Platform
 from tests.support.waiting import wait_until
 from tests.system.town import Town, Voter
 
@@ -36,12 +36,6 @@ async def open_town(town: Town, round_loaded: list[str]) -> Town:
     return town
 
 
-def workers(platform: Platform) -> list[int]:
-    parent = platform.processes["voting"].pid
-    assert parent is not None
-    return [record.pid for record in group_members(parent) if record.pid != parent]
-
-
 async def check_after(town: Town, voters: list[Voter]) -> None:
     """Recorded once each; another repeat still gives the same receipt; the audit is silent."""
     await town.platform.ready()
@@ -54,7 +48,7 @@ async def check_after(town: Town, voters: list[Voter]) -> None:
     await town.check_audit()
 
 
-@pytest.mark.parametrize("name", ["voting", "registry", "scoring", "valkey", "postgres", "caddy"])
+@pytest.mark.parametrize("name", ["caddy", "registry"])
 async def test_a_process_is_killed_while_ballots_arrive(open_town: Town, name: str) -> None:
     child = open_town.platform.processes[name]
     before = child.pid
@@ -63,32 +57,25 @@ async def test_a_process_is_killed_while_ballots_arrive(open_town: Town, name: s
     await check_after(open_town, voters)
 
 
-async def test_a_voting_worker_is_killed_while_ballots_arrive(open_town: Town) -> None:
-    """Its parent starts another; the other worker goes on meanwhile."""
-    platform = open_town.platform
-    await wait_until(lambda: len(workers(platform)) == 2, 20, "both workers run")
-    victim = workers(platform)[0]
-    parent = platform.processes["voting"].pid
-    voters = await open_town.vote_through(ROUND, lambda: os.kill(victim, signal.SIGKILL))
-    await wait_until(lambda: len(workers(platform)) == 2 and victim not in workers(platform), 20, "another worker runs")
-    assert platform.processes["voting"].pid == parent
-    await check_after(open_town, voters)
+async def sign_in_and_vote(town: Town) -> None:
+    citizen = town.citizen(ROUND)
+    await citizen.sign_in()
+    assert (await citizen.vote(["c1"])).status_code == 201
+    assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
 
 
-async def test_valkey_wiped_while_ballots_arrive(open_town: Town) -> None:
-    """Everything it knew is gone at once: hints, allowances, streams, scripts."""
-    citizen = open_town.citizen(ROUND)
+async def test_people_sign_in_while_valkey_is_wiped_or_full(open_town: Town) -> None:
+    """What it knew is gone at once; at `maxmemory` every write fails. Limits, hints and streams come back."""
     async with Redis.from_url(open_town.platform.operator_redis_url) as operator:
-
-        async def wipe() -> None:
-            await operator.flushall()
-            await operator.script_flush()
-            await citizen.sign_in()
-
-        voters = await open_town.vote_through(ROUND, wipe)
-        assert (await citizen.vote(["c1"])).status_code == 201
-        assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
-        await check_after(open_town, voters)
+        await operator.flushall()
+        await operator.script_flush()
+        await sign_in_and_vote(open_town)
+        before = str((await operator.config_get("maxmemory"))["maxmemory"])
+        try:
+            await operator.config_set("maxmemory", "1")
+            await sign_in_and_vote(open_town)
+        finally:
+            await operator.config_set("maxmemory", before)
 
         async def filled() -> bool:
             return await operator.exists("registry.rounds", "registry.staff") == 2
@@ -135,18 +122,3 @@ async def limits_are_back(town: Town) -> None:
     assert DEVICE_LIMIT <= len(crowd) <= DEVICE_LIMIT + 3
     assert set(turned_away) == {"challenge_required"}
     assert (await town.metrics("voting"))["turnstile_local_total"] == before["turnstile_local_total"]
-
-
-async def test_a_full_valkey_stops_neither_sign_in_nor_ballots(open_town: Town) -> None:
-    """At `maxmemory` every write fails: limits, hints and streams stand still; people notice nothing."""
-    async with Redis.from_url(open_town.platform.operator_redis_url) as operator:
-        before = str((await operator.config_get("maxmemory"))["maxmemory"])
-        try:
-            voters = await open_town.vote_through(ROUND, lambda: operator.config_set("maxmemory", "1"))
-            citizen = open_town.citizen(ROUND)
-            await citizen.sign_in()
-            assert (await citizen.vote(["c1"])).status_code == 201
-            assert (await citizen.vote(["c2"])).json()["reason"] == "already_voted"
-        finally:
-            await operator.config_set("maxmemory", before)
-    await check_after(open_town, voters)
