@@ -185,3 +185,26 @@ def test_the_images_lock_has_the_versions_that_are_tested() -> None:
 
     tested, shipped = versions(DEPLOY.parent / "requirements.lock"), versions(DEPLOY / "image" / "requirements.lock")
     assert shipped.items() <= tested.items()
+
+
+# Of before the first release, when no version had to run beside the one before it.
+CONTRACTED = {
+    "registry/migrations/0002_open_calls.sql", "voting/migrations/0003_add_stations.sql",
+    "voting/migrations/0007_seal_again.sql",
+}  # fmt: skip
+_TAKES_AWAY = re.compile(
+    r"\bDROP (?:TABLE|COLUMN|FUNCTION|VIEW|SCHEMA|TYPE)\b|\bRENAME\b|\bALTER COLUMN \w+ (?:TYPE|SET NOT NULL)\b"
+    r"|\bADD COLUMN \w+ [^,;]*\bNOT NULL\b(?![^,;]*\bDEFAULT\b)|^REVOKE ",
+    re.MULTILINE,
+)
+
+
+def test_a_migration_takes_nothing_away_that_the_version_before_uses() -> None:
+    """Expand first: what nobody uses any more goes a release later, in a file whose `-- contracts:` says since when."""
+    found = {}
+    for path in sorted((DEPLOY.parent / "services").glob("*/migrations/*.sql")):
+        name, text = "/".join(path.parts[-3:]), path.read_text("utf-8")
+        statements = re.sub(r"--[^\n]*", "", text)
+        if not path.name.startswith("0001_") and name not in CONTRACTED and "-- contracts: " not in text:
+            found[name] = _TAKES_AWAY.findall(statements)
+    assert {name: taken for name, taken in found.items() if taken} == {}
