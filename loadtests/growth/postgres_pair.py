@@ -1,6 +1,6 @@
 """A PostgreSQL with a synchronous standby on loopback, from the same wheel: streaming replication and promotion.
 
-For `loadtests.growth` and tests/system/test_standby.py. Leaving the context leaves no process. Nothing here brings a
+For `loadtests.growth` and tests/system/test_growth.py. Leaving the context leaves no process. Nothing here brings a
 killed primary back: in a deployment that is the operator's work, and fencing it is the operator's first duty.
 """
 

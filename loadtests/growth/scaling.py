@@ -1,8 +1,8 @@
 """CPU per ballot with 1, 2 and 4 voting processes, and with 1, 2 and 4 shards: growing must not make a ballot dearer.
 
 Interleaved rounds on the stage of `loadtests.bench`. Voting processes have the same number of connections each,
-whatever their number: one that sees fewer ballots at once makes smaller batches, which is not what growing means. Shards
-are compared under one load for all forms, that of somebody who needs them.
+whatever their number: one that sees fewer ballots at once makes smaller batches, which is not what growing means.
+Shards are compared under one load for all forms, that of somebody who needs them.
 """
 
 from __future__ import annotations

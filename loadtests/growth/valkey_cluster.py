@@ -1,6 +1,6 @@
 """A Valkey Cluster on loopback from the same wheel: primaries with a replica each, and the platform's own accounts.
 
-For `loadtests.growth` and tests/system/test_cluster.py. Leaving the context leaves no process. A node that is killed
+For `loadtests.growth` and tests/system/test_growth.py. Leaving the context leaves no process. A node that is killed
 stays down until it is started again, so that its replica takes over.
 """
 
@@ -149,8 +149,8 @@ class ValkeyCluster:
 class ClusterPlatform(Platform):
     """The platform on a cluster, each service with its own account there; the single Valkey is not started."""
 
-    def __init__(self, home: Home, cluster: ValkeyCluster, **options: Any) -> None:
-        super().__init__(home, database_url="", redis_url=cluster.url("operator"), **options)
+    def __init__(self, home: Home, cluster: ValkeyCluster, *, database_url: str = "", workers: int = 2) -> None:
+        super().__init__(home, database_url=database_url, redis_url=cluster.url("operator"), workers=workers)
         self._cluster = cluster
 
     def _environment(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 redis-py repeats a command up to ten times by default, so that a script may run twice; whoever calls here
 decides alone what is safe to repeat. Every wait is bounded. A URL of the form
-`redis+cluster://user:password@host:port,host:port` names some nodes of a cluster, or one name that leads to all of them.
+`redis+cluster://user:password@host:port,host:port` names some nodes of a cluster, or one name that leads to any.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.shared.errors import ConfigurationError
 # What a caller catches to go on without Valkey; TimeoutError covers our own asyncio.timeout.
 REDIS_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 
-_CLUSTER = ("redis+cluster", "rediss+cluster")
+_SINGLE, _CLUSTER = ("redis", "rediss", "unix"), ("redis+cluster", "rediss+cluster")
 _PORT = 6379
 
 
@@ -45,6 +45,17 @@ def open_redis(url: str, *, timeout_s: float, connections_max: int, name: str) -
         client_name=name,
     )
     return Redis.from_pool(pool)
+
+
+def check_redis_url(url: str) -> None:
+    """Raise ConfigurationError for a URL that no client can be made from; the URL itself, a secret, is not repeated."""
+    scheme = urlsplit(url).scheme
+    if scheme in _CLUSTER:
+        cluster_nodes(url)
+    elif scheme not in _SINGLE:
+        raise ConfigurationError(
+            "REDIS_URL: begins with redis://, rediss:// or unix://, a cluster's with redis+cluster://"
+        )
 
 
 def cluster_nodes(url: str) -> list[tuple[str, int]]:

@@ -27,6 +27,7 @@ from services.shared.errors import PingxuanError
 from services.shared.live import end_streams
 from services.shared.metrics import fetch, merge, own_exposition, serve_metrics
 from services.shared.postgres import prepare_schema
+from services.shared.redis_client import check_redis_url
 from services.shared.settings import ServiceSettings, load
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,7 @@ def start(service: str, kind: type[SettingsType], migrations: Path, factory: Cal
     """What `python -m services.<service>` does: settings, schema, then serve; an error is one sentence and exit 2."""
     try:
         settings = load(kind, service)
+        check_redis_url(settings.redis_url)
         asyncio.run(prepare_schema(service, settings.owner_database_url, settings.database_url, migrations))
         return run(service, settings, lambda: factory(settings))
     except PingxuanError as error:

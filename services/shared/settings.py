@@ -48,7 +48,13 @@ class ServiceSettings(SiteSettings, frozen=True, kw_only=True):
     owner_database_url: Annotated[
         str, Doc(description="The same database with the owner's role, for migrations; empty: no migrating.")
     ] = ""
-    redis_url: Annotated[str, Doc(description="Valkey or Redis, with this service's own user.")]
+    redis_url: Annotated[
+        str,
+        Doc(
+            description="Valkey or Redis, with this service's own user; of a cluster"
+            " `redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT`."
+        ),
+    ]
     web_secret_file: Annotated[str, Doc(description="File with the secret of cookies and forms.")]
     staff_public_key_file: Annotated[str, Doc(description="File with the registry's public key (PEM).")]
     trusted_proxies: Annotated[

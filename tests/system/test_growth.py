@@ -1,41 +1,60 @@
-"""The platform on a Valkey Cluster: a primary is killed, another hangs, while ballots arrive. The promises hold."""
+"""The platform on a Valkey Cluster and a PostgreSQL with a synchronous standby: servers are lost, the promises hold."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx
 import pytest
 import pytest_asyncio
 
+from loadtests.growth.postgres_pair import PostgresPair
 from loadtests.growth.valkey_cluster import ClusterPlatform, Node, ValkeyCluster
 from services.cli.embedded.home import Home
 from services.cli.embedded.keys import ensure_keys
-from services.cli.people import no_cookies
+from services.cli.people import VOTING, no_cookies
 from services.voting.shards import shard_tag
 from tests.support.waiting import wait_until
 from tests.system.conftest import TUNED
 from tests.system.town import Town, Voter, use_own_ports
 
-ROUND = "cluster"
+ROUND = "growth"
 SHARDS = 3
 DEVICE_LIMIT = 30  # VOTING_DEVICE_ATTEMPTS_PER_MINUTE as shipped
-# Patience, so that a busy machine is not taken for a lost primary.
-GROWN = {"VOTING_TURNSTILE_SHARDS": str(SHARDS), "VOTING_TURNSTILE_TIMEOUT_MS": "300"}
+SETTINGS = {
+    "VOTING_TURNSTILE_SHARDS": str(SHARDS),
+    # Patience, so that a busy machine is not taken for a lost primary.
+    "VOTING_TURNSTILE_TIMEOUT_MS": "300",
+    # Short, so that a commit that waits for a lost standby is given up, and its batch run again, within the test.
+    "VOTING_LEDGER_TIMEOUT_S": "2",
+    "VOTING_LEDGER_RETRIES": "1",
+    "VOTING_STATEMENT_TIMEOUT_S": "2",
+}
+
+
+@dataclass
+class Grown:
+    """The people, and the servers that may be lost."""
+
+    town: Town
+    cluster: ValkeyCluster
+    pair: PostgresPair
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def grown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Town, ValkeyCluster]]:
+async def grown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grown]:
     home = Home.at(tmp_path_factory.mktemp("grown"))
     home.create()
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in (TUNED | GROWN).items():
+        for name, value in (TUNED | SETTINGS).items():
             environment.setenv(name, value)
         use_own_ports(environment)
         async with (
             ValkeyCluster(home.folder, ensure_keys(home).valkey_passwords) as cluster,
-            ClusterPlatform(home, cluster, workers=2) as platform,
+            PostgresPair(home.folder / "pair") as pair,
+            ClusterPlatform(home, cluster, database_url=pair.url) as platform,
         ):
             await platform.ready()
             async with httpx.AsyncClient(
@@ -43,7 +62,7 @@ async def grown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
             ) as http:
                 town = Town(platform, http)
                 await town.load_round(ROUND, open_for_s=900)
-                yield town, cluster
+                yield Grown(town, cluster, pair)
 
 
 def tag(shard: int) -> str:
@@ -70,9 +89,9 @@ async def wait_until_limits_are_whole(town: Town) -> None:
     await wait_until(available, 20, "every shard answers both workers again")
 
 
-async def test_a_rounds_keys_lie_on_every_primary(grown: tuple[Town, ValkeyCluster]) -> None:
+async def test_a_rounds_keys_lie_on_every_primary(grown: Grown) -> None:
     """Voters and phones are limited wherever their shards lie, as on one Valkey."""
-    town, cluster = grown
+    town, cluster = grown.town, grown.cluster
     await wait_until_limits_are_whole(town)
     assert len({(await cluster.primary_of(tag(shard))).port for shard in range(SHARDS)}) == SHARDS
     before = await town.metrics("voting")
@@ -89,9 +108,9 @@ async def test_a_rounds_keys_lie_on_every_primary(grown: tuple[Town, ValkeyClust
 
 
 @pytest.mark.parametrize("fault", ["killed", "hanging"])
-async def test_a_primary_is_lost_while_ballots_arrive(grown: tuple[Town, ValkeyCluster], fault: str) -> None:
+async def test_a_primary_is_lost_while_ballots_arrive(grown: Grown, fault: str) -> None:
     """In-process limits stand in for its shard, the other shards go on, and its replica takes over."""
-    town, cluster = grown
+    town, cluster = grown.town, grown.cluster
     await wait_until_limits_are_whole(town)
     shard = 1 if fault == "killed" else 2
     lost, before = await cluster.primary_of(tag(shard)), await town.metrics("voting")
@@ -120,3 +139,46 @@ async def mend(cluster: ValkeyCluster, lost: Node, fault: str) -> None:
         await cluster.start(lost)
     else:
         lost.child.kill(signal.SIGCONT)
+
+
+async def told_of(town: Town, voter: Voter) -> list[int]:
+    """The answers to a ballot, and to the question which one was recorded."""
+    answer = await voter.send(town.http, ROUND)
+    token = {"authorization": f"Bearer {voter.token}"}
+    recorded = await town.http.get(f"{VOTING}/rounds/{ROUND}/ballots/mine", headers=token)
+    return [answer.status_code if answer is not None else 0, recorded.status_code]
+
+
+async def a_ballot_that_only_the_primary_has(town: Town, pair: PostgresPair) -> Voter:
+    """Its commit was given up while it waited for the standby, as a restart does: it stands, and was never told."""
+    (voter,) = await town.voters(ROUND, ["c4"], 1)
+    assert await told_of(town, voter) == [503, 404]
+
+    async def stands() -> bool:
+        await pair.ask(0, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        return voter.ballot_id in await town.ledger(ROUND)
+
+    await wait_until(stands, 20, "the ballot stands on the primary")
+    return voter
+
+
+async def test_the_standby_takes_over_under_load_and_nothing_acknowledged_is_lost(
+    grown: Grown,
+) -> None:
+    """While the line between the servers is cut the primary may keep a ballot, but tells nobody of it. After that the
+    primary dies while ballots arrive, and the standby is promoted."""
+    town, pair = grown.town, grown.pair
+    voters = await town.vote(ROUND, ["c1", "c3"], 40)
+    await pair.part()
+    unsure = await a_ballot_that_only_the_primary_has(town, pair)
+    # Now every batch finds it and adds nothing: without a wait of its own it would be told of, and then forgotten.
+    assert await told_of(town, unsure) == [503, 503]
+    await pair.join()
+    await unsure.insist(town.http, ROUND)
+    voters += await town.vote_through(ROUND, pair.fail_over, count=120)
+
+    async def ready() -> bool:
+        return (await town.http.get(f"{VOTING}/readyz")).status_code == 200
+
+    await wait_until(ready, 20, "voting has found the new primary")
+    await check_everybody(town, [*voters, unsure])
