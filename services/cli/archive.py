@@ -59,7 +59,7 @@ def archive(round_id: str, out: Path | None, number: str) -> None:
     entries = entries_of(found)
     files = files_of(found, entries, number or round_id)
     try:
-        _write(files, path)
+        write_archive(files, path)
     except OSError as error:
         raise CommandFailed(f"{path} cannot be written ({error.strerror or error}); choose another place") from None
     pages = sum(each.pages or 0 for each in entries)
@@ -97,7 +97,7 @@ def entries_of(found: Archived) -> list[Entry]:
             raise CheckFailed(f"{piece.name} is not PDF/A-2b: {'; '.join(wanting)}")
         form = "PDF/A-2b" if not wanting else ("PDF（原件）" if is_pdf else "电子数据")
         pages = pdfa.pages_of(piece.content) if is_pdf else None
-        entries.append(Entry(piece, pages, form, _digest("sha256", piece.content), _digest("sm3", piece.content)))
+        entries.append(Entry(piece, pages, form, digest("sha256", piece.content), digest("sm3", piece.content)))
     return entries
 
 
@@ -106,7 +106,7 @@ def files_of(found: Archived, entries: list[Entry], number: str) -> dict[str, by
     files = {each.piece.name: each.piece.content for each in entries}
     files["index.csv"] = _index_csv(entries)
     files["index.pdf"] = _index_pdf(found, entries, number, files["index.csv"])
-    sums = "".join(f"{_digest('sha256', files[name])}  {name}\n" for name in sorted(files))
+    sums = "".join(f"{digest('sha256', files[name])}  {name}\n" for name in sorted(files))
     return files | {"sha256sums.txt": sums.encode()}
 
 
@@ -142,11 +142,12 @@ def _index_pdf(found: Archived, entries: list[Entry], number: str, index_csv: by
     )  # fmt: skip
 
 
-def _digest(algorithm: str, content: bytes) -> str:
+def digest(algorithm: str, content: bytes) -> str:
+    """In hexadecimal digits; `sha256`, or `sm3` as OpenSSL has it (GB/T 32905-2016)."""
     return hashlib.new(algorithm, content).hexdigest()
 
 
-def _write(files: Mapping[str, bytes], path: Path) -> None:
+def write_archive(files: Mapping[str, bytes], path: Path) -> None:
     """Whole or not at all: written aside, then renamed."""
     aside = path.with_name(f".{path.name}.unfinished")
     if path.suffix == ".zip":
