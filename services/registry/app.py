@@ -7,6 +7,7 @@ from pathlib import Path
 
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
+from redis.asyncio import Redis
 
 from services.registry import status
 from services.registry.applications import api as applications_api
@@ -125,6 +126,28 @@ ROUTES: list[ControllerRouterHandler] = [
 ]
 
 
+def _steps(pool: Pool, redis: Redis, clock: Clock) -> list[Loop]:
+    """What the elected process does in the background, beside sweeping up."""
+    return [
+        Loop("relay_rounds", Relay(pool, redis, REGISTRY_ROUNDS).relay_once, 0.2),
+        Loop("relay_staff", Relay(pool, redis, REGISTRY_STAFF).relay_once, 0.2),
+        Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
+        Loop("follow_tallies", Follower(pool, redis, VOTING_TALLIES, freezing.apply_tally).follow_once, 0.3),
+        Loop("follow_windows", Follower(pool, redis, VOTING_WINDOWS, extensions.apply_window).follow_once, 0.3),
+        Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
+        Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
+        Loop("chain_log", lambda: chain_once(pool), 0.5),
+        Loop("pass_direct", lambda: pass_direct_once(pool, clock.now()), 1.0),
+        Loop("open_reviews", lambda: reviews.open_reviews_once(pool, clock.now()), 1.0),
+        Loop("end_completions", lambda: reviews.end_completions_once(pool, clock.now()), 1.0),
+        Loop("watch_reviews", lambda: reviews.watch_reviews_once(pool, clock.now()), 30.0),
+        Loop("count_applications", lambda: counting.count_once(pool), 15.0),
+        Loop("release_lists", lambda: proposals.release_once(pool, clock.now()), 1.0),
+        Loop("measure_objections", lambda: duties.measure_once(pool, clock.now()), 30.0),
+        ServersWatch(pool, redis).loop(),
+    ]
+
+
 def build(settings: RegistrySettings) -> Edge:
     """The whole service as an ASGI application; raises ConfigurationError where a secret is missing."""
     return Edge(build_litestar(settings))
@@ -151,30 +174,13 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         sessions = Sessions(pool, signer, clock, settings, web_secret)
         admission = Admission(pool, clock, settings, web_secret)
         intake = Intake(pool, clock, settings, web_secret)
-        loops = ElectedLoops(
-            Election(settings.database_url, ELECTION_LOCK, "registry-election"),
-            [
-                Loop("relay_rounds", Relay(pool, redis, REGISTRY_ROUNDS).relay_once, 0.2),
-                Loop("relay_staff", Relay(pool, redis, REGISTRY_STAFF).relay_once, 0.2),
-                Loop("follow_rankings", Follower(pool, redis, SCORING_RANKINGS, apply_ranking).follow_once, 0.3),
-                Loop("follow_tallies", Follower(pool, redis, VOTING_TALLIES, freezing.apply_tally).follow_once, 0.3),
-                Loop("follow_windows", Follower(pool, redis, VOTING_WINDOWS, extensions.apply_window).follow_once, 0.3),
-                Loop("reveal_seeds", lambda: freezing.reveal_once(pool, clock.now()), 1.0),
-                Loop("watch_projects", lambda: watch_projects_once(pool, clock.now()), 30.0),
-                Loop("chain_log", lambda: chain_once(pool), 0.5),
-                Loop("pass_direct", lambda: pass_direct_once(pool, clock.now()), 1.0),
-                Loop("open_reviews", lambda: reviews.open_reviews_once(pool, clock.now()), 1.0),
-                Loop("end_completions", lambda: reviews.end_completions_once(pool, clock.now()), 1.0),
-                Loop("watch_reviews", lambda: reviews.watch_reviews_once(pool, clock.now()), 30.0),
-                Loop("sweep_attempts", sessions.sweep_once, 60.0),
-                Loop("count_applications", lambda: counting.count_once(pool), 15.0),
-                Loop("sweep_registrations", admission.sweep_once, 60.0),
-                Loop("release_lists", lambda: proposals.release_once(pool, clock.now()), 1.0),
-                Loop("measure_objections", lambda: duties.measure_once(pool, clock.now()), 30.0),
-                Loop("sweep_objections", intake.sweep_once, 60.0),
-                ServersWatch(pool, redis).loop(),
-            ],
-        )
+        sweeps = [
+            Loop("sweep_attempts", sessions.sweep_once, 60.0),
+            Loop("sweep_registrations", admission.sweep_once, 60.0),
+            Loop("sweep_objections", intake.sweep_once, 60.0),
+        ]
+        election = Election(settings.database_url, ELECTION_LOCK, "registry-election")
+        loops = ElectedLoops(election, [*_steps(pool, redis, clock), *sweeps])
         door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
         addresses = Addresses(settings.trusted_proxies)
         app.state.parts = Parts(

@@ -49,6 +49,10 @@ class Audience(StrEnum):
     STAFF = "staff"
 
 
+for _audience in Audience:
+    live_streams.labels(_audience)
+
+
 class End(StrEnum):
     """Why a stream ended by itself; the browser opens it again, for `token` with a renewed one."""
 

@@ -127,7 +127,7 @@ extensions_total = Counter("extensions_total", "Voting windows extended by the o
 sealed_rounds_total = Counter("sealed_rounds_total", "Tallies sealed by this process.")
 
 # A rate does not see the first event of a series that was not there before: what is alerted on begins at 0.
-for _decision in (Well.RECORDED, Well.REPEATED, "overloaded"):
+for _decision in (Well.RECORDED, Well.REPEATED, "overloaded", "challenge_required", "too_many_attempts", "internal"):
     ballot_decisions_total.labels(_decision)
 for _word in TurnstileWord:
     turnstile_decisions_total.labels(_word)

@@ -118,7 +118,7 @@ _ALERTS = {
 }  # fmt: skip
 _OTHER_BOARDS = {
     "title": "评选", "type": "dashboards", "tags": ["pingxuan"], "asDropdown": True, "includeVars": True,
-    "keepTime": True,
+    "keepTime": True, "icon": "external link", "tooltip": "", "targetBlank": False,
 }  # fmt: skip
 
 
@@ -188,9 +188,10 @@ def _options(kind: Kind) -> dict[str, Any]:
     if kind is Kind.FIGURE:
         reduce = {"calcs": ["lastNotNull"], "fields": "", "values": False}
         return {"reduceOptions": reduce, "colorMode": "value", "graphMode": "area", "textMode": "auto",
-                "justifyMode": "auto", "orientation": "auto", "wideLayout": True}  # fmt: skip
+                "justifyMode": "auto", "orientation": "auto", "wideLayout": True, "showPercentChange": False,
+                "percentChangeColorMode": "standard"}  # fmt: skip
     if kind is Kind.TABLE:
-        return {"showHeader": True, "cellHeight": "sm", "sortBy": [{"displayName": "A", "desc": True}]}
+        return {"showHeader": True, "frameIndex": 0, "cellHeight": "sm", "sortBy": [{"displayName": "A", "desc": True}]}
     return {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "desc"},

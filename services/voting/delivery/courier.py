@@ -60,6 +60,10 @@ class Courier:
             for route in provider.routes
         }
         self._under_way: set[asyncio.Task[None]] = set()
+        for name in self.providers:
+            # From 0 on: a provider that never takes a code must show as one that takes none.
+            for word in (metrics.Well.ACCEPTED, *Failure):
+                metrics.code_deliveries_total.labels(name, word)
 
     def ready(self, route: str) -> bool:
         """Whether any provider may be asked now; known before a phone is looked at, so that it tells nothing of it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.embedded.caddy import CADDYFILE, binary, caddy_environment
 from services.cli.embedded.home import Home, environment_text
@@ -154,6 +155,33 @@ async def test_whatever_dies_is_started_again(platform: Platform, client: httpx.
     assert child.restarts > restarts
     assert pids(platform.home.folder).keys() == NAMES
     assert (await client.get("/")).status_code == 200
+
+
+async def told_of(platform: Platform, metric: str) -> dict[str, float]:
+    """A metric of the platform's own page, by process."""
+    async with httpx.AsyncClient(trust_env=False) as outside:
+        page = await outside.get(platform.urls["platform_metrics"])
+    families = text_string_to_metric_families(page.text)
+    samples = [sample for family in families for sample in family.samples if sample.name == metric]
+    return {sample.labels.get("process", ""): sample.value for sample in samples}
+
+
+async def test_the_platform_tells_of_its_own_processes(platform: Platform, client: httpx.AsyncClient) -> None:
+    await platform.stop_process("valkey")
+    up = await told_of(platform, "embedded_up")
+    assert (up["valkey"], up["postgres"]) == (0, 1)
+    await platform.start_process("valkey")
+    restarts, before = await told_of(platform, "embedded_restarts_total"), platform.processes["valkey"].pid
+    platform.kill("valkey", signal.SIGKILL)
+    await wait_until(lambda: platform.processes["valkey"].pid not in (None, before), 15, "valkey runs again")
+    await platform.ready()
+    assert await told_of(platform, "embedded_up") == dict.fromkeys(NAMES, 1)
+    assert (await told_of(platform, "embedded_restarts_total"))["valkey"] == restarts["valkey"] + 1
+    memory = await told_of(platform, "embedded_memory_bytes")
+    # Of PostgreSQL's many processes every one has all of the shared memory, which is there once.
+    assert all(5e6 < each < 1e9 for each in memory.values()), memory
+    assert (await told_of(platform, "embedded_cpu_seconds_total"))["postgres"] > 0
+    assert (await told_of(platform, "embedded_disk_free_bytes"))[""] > 0
 
 
 async def test_static_files_are_kept_by_browsers(client: httpx.AsyncClient) -> None:
