@@ -54,7 +54,9 @@ async def play(options: argparse.Namespace, journal: Journal) -> None:
         chosen = [each for each in wanted if each[0].needs_small_disks is small]
         while chosen and time.monotonic() < deadline:
             with tempfile.TemporaryDirectory(prefix="pingxuan-chaos-") as home:
-                async with open_stage(options.folder, Path(home) / "home", with_small_disks=small) as stage:
+                async with open_stage(
+                    options.folder, Path(home) / "home", with_small_disks=small, patience=options.patience
+                ) as stage:
                     await play_all(stage, chosen, lambda result: _told(result, journal, options.folder), deadline)
             chosen = [each for each in chosen if not journal.has(each[0].name, each[1])]
 
@@ -63,7 +65,7 @@ async def prove_itself(options: argparse.Namespace) -> tuple[dict[str, Any], lis
     """(the order of fsync with its controls, the planted bugs): that what finds nothing would have found something."""
     table = schedules(options.backlog)
     with tempfile.TemporaryDirectory(prefix="pingxuan-chaos-") as home:
-        async with open_stage(options.folder / "planted", Path(home) / "home") as stage:
+        async with open_stage(options.folder / "planted", Path(home) / "home", patience=options.patience) as stage:
             controls = await fsync_order.prove(stage)
             for name, control in controls.items():
                 print(f"fsync order, {name}: {control['told']}", flush=True)
@@ -96,6 +98,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="SCHEDULE", default=[])
     parser.add_argument("--backlog", type=int, default=BACKLOG, help="ballots left to the follower (1000000)")
     parser.add_argument("--minutes-max", type=float, default=MINUTES_MAX)
+    parser.add_argument("--patience", type=float, default=1.0, help="stretch every wait, on a machine that is busy")
     parser.add_argument("--resume", action="store_true", help="go on with the series in the folder")
     parser.add_argument("--no-controls", dest="controls", action="store_false", help="no planted bugs, no strace")
     parser.add_argument("--list", action="store_true", help="name the schedules and end")

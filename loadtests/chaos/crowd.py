@@ -44,11 +44,12 @@ class Crowd:
     """Everybody of one run."""
 
     def __init__(
-        self, url: str, round_id: str, round_number: int, tokens: VoterTokens, recorder: Recorder, chance: random.Random
-    ) -> None:
+        self, url: str, round_id: str, round_number: int, tokens: VoterTokens, recorder: Recorder,
+        chance: random.Random, patience: float,
+    ) -> None:  # fmt: skip
         self._path = f"{VOTING}/rounds/{round_id}/ballots"
         self._url, self._number, self._tokens, self._recorder = url, round_number, tokens, recorder
-        self._chance = chance
+        self._chance, self._patience_s = chance, PATIENCE_S * patience
         self.people: list[Person] = []
         self._http, self._alone = self._client(kept=16), self._client(kept=0)
 
@@ -105,9 +106,9 @@ class Crowd:
             headers={"authorization": f"Bearer {person.token}"},
         )
 
-    async def insist(self, person: Person, alone: bool = False, patience_s: float = PATIENCE_S) -> None:
+    async def insist(self, person: Person, alone: bool = False, patience_s: float = 0) -> None:
         """The same ballot again and again until somebody answers for it."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + (patience_s or self._patience_s)
         while time.monotonic() < deadline:
             outcome = await self.send(person, "forged" if person.habit == "forges" else "own", alone=alone)
             if outcome.status in (200, 201):

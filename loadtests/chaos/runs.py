@@ -97,10 +97,12 @@ def _named(schedule: Schedule, name: str) -> Schedule:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, home: Path, *, with_small_disks: bool = False) -> AsyncIterator[Stage]:
+async def open_stage(
+    folder: Path, home: Path, *, with_small_disks: bool = False, patience: float = 1.0
+) -> AsyncIterator[Stage]:
     """A stage with a fresh platform, whose data is removed afterwards."""
     async with AsyncExitStack() as stack:
-        stage = Stage(folder, home)
+        stage = Stage(folder, home, patience)
         stack.callback(stage.clear)
         if with_small_disks:
             await stack.enter_async_context(small_disks(Home.at(home)))
@@ -146,7 +148,7 @@ async def _play(schedule: Schedule, scene: Scene) -> str:
     """Empty, or what went wrong; afterwards the platform is whole again."""
     error = ""
     try:
-        async with asyncio.timeout(BACKLOG_S_MAX if schedule.once else RUN_S_MAX):
+        async with asyncio.timeout((BACKLOG_S_MAX if schedule.once else RUN_S_MAX) * scene.stage.patience):
             await schedule.play(scene)
     except Exception as failure:
         error = f"{type(failure).__name__}: {failure}"
@@ -162,7 +164,7 @@ async def _end(scene: Scene, error: str) -> tuple[list[Finding], str]:
     if error or scene.stage.is_broken:
         return [], error or "the platform did not mend"
     try:
-        async with asyncio.timeout(END_S_MAX):
+        async with asyncio.timeout(END_S_MAX * scene.stage.patience):
             return await scene.finish(), ""
     except Exception as failure:
         return [], f"{type(failure).__name__}: {failure}"

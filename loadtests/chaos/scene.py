@@ -20,7 +20,7 @@ from uuid import UUID
 
 import httpx
 
-from loadtests.chaos.checker import RECORDING, Evidence, Finding, Row, Tally, check, store
+from loadtests.chaos.checker import RECORDING, RECOVERY_S_MAX, Evidence, Finding, Row, Tally, check, store
 from loadtests.chaos.crowd import CANDIDATES, Crowd
 from loadtests.chaos.recorder import Outcome, Recorder, read
 from loadtests.chaos.stage import Stage
@@ -115,7 +115,7 @@ class Scene:
         secret = read_secret(environment["VOTING_MASTER_SECRET_FILE"], "VOTING_MASTER_SECRET_FILE")
         url = f"http://127.0.0.1:{self.stage.port}"
         tokens = VoterTokens(derive(secret, "voter-tokens"))
-        self.crowd = Crowd(url, self.round, self.number, tokens, self.recorder, self.chance)
+        self.crowd = Crowd(url, self.round, self.number, tokens, self.recorder, self.chance, self.stage.patience)
 
     async def freeze_patiently(self) -> None:
         """Freeze although the registry may die meanwhile: again, until it tells of the round."""
@@ -170,7 +170,7 @@ class Scene:
 
     async def until(self, look: Callable[[], Awaitable[Any]], within_s: float, what: str) -> Any:
         """What `look` finds; raises TimeoutError."""
-        deadline = time.monotonic() + within_s
+        deadline = time.monotonic() + within_s * self.stage.patience
         while not (found := await look()):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.round}: not within {within_s:.0f} s: {what}")
@@ -200,9 +200,10 @@ class Scene:
     async def recover(self, healed_at: float | None = None, *, with_ballot: bool = True) -> None:
         """Note how long after a moment (now) a new ballot is recorded again and every service can work."""
         healed_at = healed_at or await self.recorder.moment("the fault ends")
-        deadline = time.monotonic() + RECOVERY_GIVEN_UP_S
+        given_up_s = RECOVERY_GIVEN_UP_S * self.stage.patience
+        deadline = time.monotonic() + given_up_s
         if with_ballot:
-            await self.crowd.insist(self.crowd.newcomer("plain"), alone=True, patience_s=RECOVERY_GIVEN_UP_S)
+            await self.crowd.insist(self.crowd.newcomer("plain"), alone=True, patience_s=given_up_s)
         while time.monotonic() < deadline:
             if await self._is_ready():
                 now = await self.recorder.moment("recovered")
@@ -273,6 +274,7 @@ class Scene:
         return Evidence(
             self.schedule, self.seed, self.window[0], self.window[1], self._may_refuse, rows, await self._tally(),
             await self._receipts(), self.recovery_s, controls=self.controls,
+            recovery_s_max=RECOVERY_S_MAX * self.stage.patience,
         )  # fmt: skip
 
     async def _tally(self) -> Tally | None:

@@ -78,10 +78,13 @@ class ProxiedPlatform(Platform):
 
 
 class Stage:
-    """An async context manager. `folder` holds the runs' recordings; `home` the platform."""
+    """An async context manager. `folder` holds the runs' recordings; `home` the platform.
 
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder, self._home = folder, Home.at(home)
+    `patience` stretches every wait, for a machine that does much else at the same time; 1 is what is promised.
+    """
+
+    def __init__(self, folder: Path, home: Path, patience: float = 1.0) -> None:
+        self.folder, self._home, self.patience = folder, Home.at(home), patience
         self._lines = self._home.folder / "lines"
         self._stack = AsyncExitStack()
         self.platform = ProxiedPlatform(self._home.folder, self._lines)
@@ -106,7 +109,7 @@ class Stage:
             await self.valkey.listen_at(self._lines / "valkey.sock")
             await self.clients.listen_on(self.port)
             await stack.enter_async_context(self.platform)
-            await self.platform.ready()
+            await self.platform.ready(READY_WITHIN_S * self.patience)
             self.http = await stack.enter_async_context(httpx.AsyncClient(timeout=15, trust_env=False))
             limits = httpx.Limits(max_keepalive_connections=0)
             self.afresh = await stack.enter_async_context(httpx.AsyncClient(timeout=5, trust_env=False, limits=limits))
@@ -183,15 +186,16 @@ class Stage:
         """Stop a process and start it again, as something else where `change` is given; returns what it was before."""
         await self.platform.stop_process(name)
         before = self.platform.alter(name, change or (lambda spec: spec))
-        await self.platform.start_process(name)
+        await self.platform.start_process(name, READY_WITHIN_S * self.patience)
         return before
 
     def with_environment(self, variables: Mapping[str, str]) -> Any:
         """A change for `restart`: further variables."""
         return lambda spec: replace(spec, environment={**spec.environment, **variables})
 
-    async def settled(self, within_s: float = READY_WITHIN_S) -> None:
+    async def settled(self) -> None:
         """Every process is back and can work; between two runs, never part of one."""
+        within_s = READY_WITHIN_S * self.patience
         deadline = time.monotonic() + within_s
         await self.platform.ready(within_s)
         while len(self.workers()) < WORKERS and time.monotonic() < deadline:  # noqa: ASYNC110 - a process tells nobody

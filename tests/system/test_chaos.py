@@ -18,11 +18,13 @@ from tests.system.town import use_own_ports
 BACKLOG = 20_000
 PEOPLE = 20
 SEED = 1
+# Other tests run beside these: how soon all is well again is for the full form, on a machine that does nothing else.
+PATIENCE = 4.0
 # One of each kind: people's own line, a lost answer of the ledger, each server, each kind of process, a relay and a
 # follower between two steps, the seal. What is not here is in the full form.
 SHORT = (
-    "clients_cut_answering", "postgres_commit_reply_lost", "postgres_immediate", "valkey_wiped", "valkey_out_of_memory",
-    "worker_killed", "everything_killed", "ledger_late_for_the_seal", "round_follower_commits_after",
+    "clients_cut_answering", "postgres_commit_reply_lost", "postgres_immediate", "valkey_wiped", "worker_killed",
+    "ledger_late_for_the_seal", "round_follower_commits_after",
 )  # fmt: skip
 
 
@@ -30,7 +32,8 @@ SHORT = (
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     with pytest.MonkeyPatch.context() as environment:
         use_own_ports(environment)
-        async with open_stage(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("h") / "home") as made:
+        runs, home = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("h") / "home"
+        async with open_stage(runs, home, patience=PATIENCE) as made:
             yield made
 
 
