@@ -21,6 +21,7 @@ import msgspec
 
 FOLDER = Path(__file__).parent
 RESULTS, README = FOLDER / "results" / "bench.json", FOLDER / "README.md"
+GROWTH = FOLDER / "results" / "growth.json"
 MARKS = ("<!-- capacity -->", "<!-- /capacity -->")
 VOTERS = (10**4, 10**5, 10**6, 10**7, 10**8)
 STATED_PER_S = 60_000
@@ -78,6 +79,7 @@ class Demand(msgspec.Struct, frozen=True):
     title: str
     ballots_per_s: float
     sign_ins_per_s: float
+    voters: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -154,7 +156,7 @@ def plan(demand: Demand, unit: Costs, assumed: Assumptions) -> Plan:
 def demands(assumed: Assumptions) -> list[Demand]:
     peaks = [(voters, peak_per_s(voters, assumed)) for voters in VOTERS]
     return [
-        *(Demand(f"{voters:,} voters", per_s, per_s) for voters, per_s in peaks),
+        *(Demand(f"{voters:,} voters", per_s, per_s, voters) for voters, per_s in peaks),
         Demand(f"{STATED_PER_S:,} ballots/s, as many sign-ins", STATED_PER_S, STATED_PER_S),
         Demand(f"{STATED_PER_S:,} ballots/s, signed in before", STATED_PER_S, 0),
     ]
@@ -198,15 +200,27 @@ def _medians(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {name: spread["median"] for name, spread in figures.items()}
 
 
-def table(bench: Mapping[str, Any], assumed: Assumptions) -> str:
-    """The table and its check, as Markdown."""
+def disk(demand: Demand, ledger: Mapping[str, float]) -> str:
+    """Of each PostgreSQL that holds all of it: ledger GB = voters · bytes / 10⁹, WAL MB/s = ballots/s · bytes / 10⁶.
+
+    `ledger` is that part of `growth.json`; sign-ins write as well, and are not in it.
+    """
+    logged = f"{_number(demand.ballots_per_s * ledger['wal_bytes_per_ballot'] / 1e6)} MB/s"
+    kept = f"{_number(demand.voters * ledger['bytes_per_ballot'] / 1e9)} GB, " if demand.voters else ""
+    return kept + logged
+
+
+def table(bench: Mapping[str, Any], assumed: Assumptions, ledger: Mapping[str, float] | None = None) -> str:
+    """The table and its check, as Markdown; with the disk where `make growth` measured it."""
     unit = costs(bench)
     head = ("demand", "ballots/s", "voting processes", "proxy cores", "PostgreSQL cores", "PostgreSQL primaries")
-    lines = [_row((*head, "Valkey primaries", f"machines of {assumed.cores_per_machine} cores")), _row(["---"] * 8)]
+    last = ("Valkey primaries", f"machines of {assumed.cores_per_machine} cores", *(("ledger, WAL",) if ledger else ()))
+    lines = [_row((*head, *last)), _row(["---"] * len((*head, *last)))]
     for demand in demands(assumed):
         told = plan(demand, unit, assumed)
         parts = [told.workers, told.proxy_cores, told.postgres_cores, told.postgres_primaries, told.valkey_primaries]
-        lines.append(_row([demand.title, f"{demand.ballots_per_s:,.1f}", *map(_shown, parts), _shown(told.machines)]))
+        cells = [demand.title, f"{demand.ballots_per_s:,.1f}", *map(_shown, parts), _shown(told.machines)]
+        lines.append(_row([*cells, *([disk(demand, ledger)] if ledger else [])]))
     lines += ["", f"Checked against commit `{bench['commit']}` at full load, ballots/s:", ""]
     lines += [_row(("run", "possible", "measured", "efficiency")), _row(["---"] * 4)]
     for check in checks(bench):
@@ -237,12 +251,14 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _shown(value: Range) -> str:
-    def one(bound: float) -> str:
-        return f"{bound:,.0f}" if bound >= 10 or bound == int(bound) else f"{bound:.2g}"
+    if _number(value.low) == _number(value.high):
+        return _number(value.middle)
+    return f"{_number(value.middle)} ({_number(value.low)}–{_number(value.high)})"
 
-    if one(value.low) == one(value.high):
-        return one(value.middle)
-    return f"{one(value.middle)} ({one(value.low)}–{one(value.high)})"
+
+def _number(value: float) -> str:
+    """Whole from ten on, else two digits."""
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
 
 
 def write(text: str, file: Path = README) -> None:
@@ -273,7 +289,8 @@ def main() -> int:
     assumed = Assumptions(**{name: getattr(options, name) for name in Assumptions.__struct_fields__})
     try:
         bench = msgspec.json.decode(options.bench.read_bytes())
-        text = table(bench, assumed)
+        growth = msgspec.json.decode(GROWTH.read_bytes()) if GROWTH.exists() else {}
+        text = table(bench, assumed, growth.get("ledger"))
         if options.write:
             write(text)
     except (OSError, ValueError, KeyError) as error:

@@ -26,7 +26,7 @@ from services.voting.settings import Limits
 from services.voting.turnstile import Turnstile
 
 BATCH = 64
-_MIGRATIONS = Path(services.voting.__file__).with_name("migrations")
+MIGRATIONS = Path(services.voting.__file__).with_name("migrations")
 _CHOICES = (1, 8, 15, 22, 29)
 
 
@@ -34,7 +34,7 @@ async def postgres_batches(bench: Bench) -> dict[str, float]:
     """`record_ballots` with batches of 64 into a ledger of its own, from one connection."""
     stage = bench.stage
     url = await stage.ensure_database("bench_ledger")
-    await migrate(url, url, _MIGRATIONS)
+    await migrate(url, url, MIGRATIONS)
     connection = await asyncpg.connect(url, timeout=10)
     number = await connection.fetchval(
         "INSERT INTO rounds (round, version, digest, message) VALUES ('limit', 1, '', '') RETURNING number"
@@ -42,7 +42,7 @@ async def postgres_batches(bench: Bench) -> dict[str, float]:
     writer = LedgerWriter(url, 30.0)
 
     async def batch() -> None:
-        recorded = await writer.record([_entry(number) for _ in range(BATCH)])
+        recorded = await writer.record([fresh_entry(number) for _ in range(BATCH)])
         assert all(one is not None and one.fresh for one in recorded)
 
     try:
@@ -54,7 +54,8 @@ async def postgres_batches(bench: Bench) -> dict[str, float]:
         await connection.close()
 
 
-def _entry(round_number: int) -> Entry:
+def fresh_entry(round_number: int) -> Entry:
+    """A ballot of somebody new."""
     return Entry(
         round_number=round_number, tag="{bench-limit:0}", voter_key=os.urandom(VOTER_KEY_BYTES), period=0, reissue=0,
         ballot_id=uuid4(), choices=_CHOICES, stratum="", route="sms", device=os.urandom(8), address=os.urandom(8),
@@ -69,7 +70,7 @@ async def valkey_script(bench: Bench) -> dict[str, float]:
     turnstile = Turnstile(redis, Limits(20, 30, 60, 5), timeout_ms=10_000, open_ms=1000, workers=1)
 
     async def batch() -> None:
-        decisions = await turnstile.check([_entry(1) for _ in range(BATCH)], [], int(time.time() * 1_000_000))
+        decisions = await turnstile.check([fresh_entry(1) for _ in range(BATCH)], [], int(time.time() * 1_000_000))
         assert decisions.count(None) == BATCH
         assert turnstile.available
 

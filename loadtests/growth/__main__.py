@@ -23,16 +23,18 @@ import msgspec
 from loadtests.bench import machine, wrk
 from loadtests.bench.measure import Bench, Plan
 from loadtests.bench.stage import Stage
-from loadtests.growth import failovers, scaling
+from loadtests.growth import failovers, ledger_bytes, scaling
 from services.cli.embedded.home import PROJECT_FOLDER, PlatformError
 
 RESULTS = Path(__file__).parents[1] / "results" / "growth.json"
 CPU_RATIO_MAX = 1.10
 SCALINGS = ("workers", "shards")
+LEDGER = "ledger"
 FAILOVERS: dict[str, Callable[[Path, float, float], Awaitable[dict[str, float]]]] = {
     "cluster": failovers.lose_a_primary_of_the_cluster,
     "standby": failovers.lose_the_primary_of_the_pair,
 }
+PARTS = (*SCALINGS, LEDGER, *FAILOVERS)
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,7 +43,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         description="CPU per ballot as processes and shards grow; failovers under load.",
         epilog="Example: python -m loadtests.growth --only workers shards --seconds 6 --rounds 5",
     )  # fmt: skip
-    parser.add_argument("--only", nargs="+", default=[], metavar="PART", choices=(*SCALINGS, *FAILOVERS))
+    parser.add_argument("--only", nargs="+", default=[], metavar="PART", choices=PARTS)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measured stretch (default: 6)")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of the ratios (default: 5)")
     parser.add_argument("--per-s", type=float, default=40.0, help="ballots a second during failovers (default: 40)")
@@ -54,11 +56,16 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
-    wanted = options.only or [*SCALINGS, *FAILOVERS]
+    wanted = options.only or PARTS
+    if set(SCALINGS) & set(wanted):
+        wrk.ensure_installed()
     found: dict[str, Any] = {}
-    chosen = [name for name in SCALINGS if name in wanted]
-    if chosen:
-        found |= await _measure_scalings(options, chosen)
+    if not FAILOVERS.keys() >= set(wanted):
+        async with Stage() as stage:
+            if LEDGER in wanted:
+                found[LEDGER] = await ledger_bytes.measure(stage)
+                _say(f"ledger: {found[LEDGER]}")
+            found |= await _measure_scalings(stage, options, [name for name in SCALINGS if name in wanted])
     for name in FAILOVERS:
         if name in wanted:
             found[name] = await _measure_failover(name, options.per_s, options.for_s)
@@ -66,17 +73,15 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-async def _measure_scalings(options: argparse.Namespace, chosen: Sequence[str]) -> dict[str, Any]:
-    wrk.ensure_installed()
+async def _measure_scalings(stage: Stage, options: argparse.Namespace, chosen: Sequence[str]) -> dict[str, Any]:
     rounds: dict[str, list[Any]] = {name: [] for name in chosen}
-    async with Stage() as stage:
-        bench = Bench(stage, Plan(options.seconds, options.seconds / 2, 2.0))
-        for number in range(options.rounds):
-            for name in chosen:
-                found = await scaling.measure_round(bench, name, backwards=number % 2 == 1)
-                rounds[name].append(found)
-                cpu = {form: round(figures["cpu_us_per_ballot"], 1) for form, figures in found.items()}
-                _say(f"round {number + 1} of {options.rounds}, {name}: µs of CPU per ballot {cpu}")
+    bench = Bench(stage, Plan(options.seconds, options.seconds / 2, 2.0))
+    for number in range(options.rounds):
+        for name in chosen:
+            found = await scaling.measure_round(bench, name, backwards=number % 2 == 1)
+            rounds[name].append(found)
+            cpu = {form: round(figures["cpu_us_per_ballot"], 1) for form, figures in found.items()}
+            _say(f"round {number + 1} of {options.rounds}, {name}: µs of CPU per ballot {cpu}")
     return {name: scaling.summary(each) for name, each in rounds.items()}
 
 
@@ -118,6 +123,11 @@ def table(found: dict[str, Any]) -> str:
             cpu = found[name]["forms"][form]["cpu_us_per_ballot"]["median"]
             times = f"{ratio['median']:.2f} × one ({ratio['min']:.2f}–{ratio['max']:.2f})"
             lines.append(f"{form} {name:8} {cpu:7.1f} µs a ballot, {times}")
+    if LEDGER in found:
+        each = found[LEDGER]
+        lines.append(
+            f"ledger: {each['bytes_per_ballot']:.0f} bytes and {each['wal_bytes_per_ballot']:.0f} of WAL a ballot"
+        )
     for name in FAILOVERS:
         if name in found:
             told = found[name]

@@ -12,6 +12,7 @@ from loadtests.capacity import (
     Range,
     checks,
     costs,
+    disk,
     is_safe,
     peak_per_s,
     plan,
@@ -76,6 +77,14 @@ def test_error_bars_are_the_least_and_the_greatest_unit_costs() -> None:
     assert unit.sign_in_postgres == Range(1200, 2400, 4800)
     found = plan(Demand("x", 10_000, 0), unit, HALF).workers
     assert (found.low, found.middle, found.high) == (2, 4, 8)
+
+
+def test_disk_is_told_of_what_was_measured() -> None:
+    ledger = {"bytes_per_ballot": 500.0, "wal_bytes_per_ballot": 1000.0}
+    assert disk(Demand("x", 2000, 2000, voters=10_000_000), ledger) == "5 GB, 2 MB/s"
+    assert disk(Demand("x", 60_000, 0), ledger) == "60 MB/s"
+    assert "WAL" in table(bench(), HALF, ledger)
+    assert "WAL" not in table(bench(), HALF)
 
 
 def test_a_machine_that_took_less_than_is_planned_for_fails_the_check() -> None:
