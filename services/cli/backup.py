@@ -19,7 +19,7 @@ import click
 from services.cli.audit import violations
 from services.cli.client import CheckFailed, CommandFailed, progress
 from services.cli.embedded import databases
-from services.cli.embedded.backups import BackupError, BackupFolder, copy_files, prune, take_base
+from services.cli.embedded.backups import BackupError, BackupFolder, archive_fails, copy_files, prune, take_base
 from services.cli.embedded.home import Home, HomeLock, PlatformError
 from services.cli.embedded.keys import SERVICES
 from services.cli.embedded.postgres import can_connect
@@ -78,6 +78,8 @@ def backup(folder: Path | None, keep: int | None) -> None:
     click.echo(f"files handed in: {copied} new; base backups removed: {len(gone)}, kept: {len(place.whole())}")
     if archived != str(place.folder):
         click.echo("no archive goes on from here: only this very moment can be restored")
+    elif asyncio.run(archive_fails(url)):
+        raise CheckFailed(f"the base backup stands, but {place.wal} takes nothing in: is it full, or gone?")
 
 
 def _embedded_url(home: Home, known: dict[str, str]) -> str:

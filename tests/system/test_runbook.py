@@ -95,8 +95,9 @@ class Shell:
             lines.append(line)
 
     async def _later(self, said: str, pattern: re.Pattern[str]) -> str:
-        while not pattern.fullmatch(_ended(said)):
-            said = f"{said}\n{await self._line()}".strip("\n")
+        with suppress(TimeoutError):
+            while not pattern.fullmatch(_ended(said)):
+                said = f"{said}\n{await self._line()}".strip("\n")
         return said
 
     async def _line(self) -> str:

@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+import asyncpg
+
 from services.cli.embedded.home import PlatformError
 from services.cli.embedded.postgres import binary
 
@@ -120,6 +122,18 @@ def take_base(folder: BackupFolder, url: str) -> Base:
         unfinished.rename(base.path)
         _sync(folder.bases)
     return base
+
+
+async def archive_fails(url: str) -> bool:
+    """Whether the server could not archive its newest segment: its disk fills until it can."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        failing: bool = await connection.fetchval(
+            "SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) FROM pg_stat_archiver"
+        )
+    finally:
+        await connection.close()
+    return failing
 
 
 def copy_files(source: Path, target: Path) -> int:
