@@ -19,6 +19,7 @@ from services.scoring import (
     followers,
     pages,
     pages_draw,
+    pages_keys,
     pages_meeting,
     pages_own,
     pages_panels,
@@ -115,6 +116,7 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
         *pages_draw.ROUTES,
         *pages_meeting.ROUTES,
         *pages_own.ROUTES,
+        *pages_keys.ROUTES,
         *pages_rankings.ROUTES,
         *pages_results.ROUTES,
     ]

@@ -175,7 +175,7 @@ def _require_decided(reopening: Reopening | None) -> None:
     if reopening is None:
         return
     if reopening.undecided:
-        detail = f"{reopening.undecided} holds were made after tally {reopening.version} was sealed and are undecided."
+        detail = f"Holds made after tally {reopening.version} was sealed are undecided: {reopening.undecided}."
         raise Refusal(Reason.HOLDS_OPEN, f"{detail} Two people decide on each, then voting seals the next tally.")
     changed = reopening.excluded + reopening.restored
     detail = f"{changed} ballots were excluded or restored after tally {reopening.version} was sealed."

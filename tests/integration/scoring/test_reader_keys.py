@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.integration.scoring.conftest import Scoring, scored_rules
@@ -79,3 +80,23 @@ async def test_keys_are_a_security_administrators_and_kept_as_hashes(guarded: Sc
         assert (await guarded.call("POST", "/keys/1/withdrawals", username)).status_code == status
     blank = await guarded.call("POST", "/keys", "sec", json={"name": " "})
     assert (blank.status_code, blank.json()["reason"]) == (422, "reason_missing")
+
+
+async def test_a_page_lists_the_keys_without_what_opens_and_auditors_only_look(guarded: Scoring) -> None:
+    key = await made(guarded)
+    await guarded.call("POST", "/keys", "sec", json={"name": "云南大学"})
+    await guarded.call("POST", "/keys/2/withdrawals", "sec")
+    pages = {name: await _keys_page(guarded, name) for name in ("sec", "eve", "ann")}
+    assert [pages[name].status_code for name in pages] == [200, 200, 403]
+    for name in ("sec", "eve"):
+        text = pages[name].text
+        assert all(word in text for word in ("春城晚报", "云南大学", "已撤销", "还没有用过")), name
+        assert key["authorization"].removeprefix("Bearer ") not in text
+        assert pages[name].headers["cache-control"] == "no-store"
+    assert ("/keys/1/withdrawals" in pages["sec"].text, "/keys/2/withdrawals" in pages["sec"].text) == (True, False)
+    assert "data-call" not in pages["eve"].text
+
+
+async def _keys_page(office: Scoring, username: str) -> httpx.Response:
+    token = office.headers(username)["authorization"].removeprefix("Bearer ")
+    return await office.http.get("/results/-/keys", headers={"cookie": f"px_staff={token}", "accept": "text/html"})
