@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from loadtests.chaos.scene import Scene
 
 HOUR, HALF = timedelta(hours=1), timedelta(minutes=30)
-OFF_S = 4.0
+# Longer than the pause between two measurements of a clock, so that each fault is noticed by one.
+OFF_S = 7.0
 OPEN_S = 8
 ARRIVALS = 40
 LIBRARIES = "/usr/lib/*/faketime/libfaketime.so.1"

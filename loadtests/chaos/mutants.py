@@ -160,7 +160,7 @@ MUTANTS = (
                         "substring(packed FROM i.at FOR 16), (random() * 1000000)::int,"),
     ),
     Mutant(
-        "a_wiped_stream_stays_empty",
+        "a_stream_with_a_gap_stays_so",
         (Change(OUTBOX, "        if not whole or last > newest:\n", "        if False:\n"),),
         ("round_rebuild_swaps_after",),
         service="registry",

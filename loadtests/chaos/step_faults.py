@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loadtests.chaos.scene import Scene
 from loadtests.chaos.traps import Trap, kill_caller
 
 SPRINGS_WITHIN_S = 20.0
 VOTERS = 8
+ROUNDS = "registry.rounds"
 
 Play = Callable[[Scene], Awaitable[None]]
 
@@ -63,9 +65,9 @@ def _follower_steps(stream: str, effect: str) -> dict[str, Step]:
 def step_plays() -> dict[str, Play]:
     """Every step, killed before it and after it, as `round_relay_publishes_after`."""
     ways = {
-        "round_relay": (_relay_steps("registry.rounds"), _freeze_in),
-        "round_rebuild": (_rebuild_steps("registry.rounds"), _freeze_wiped_in),
-        "round_follower": (_follower_steps("registry.rounds", "INSERT INTO rounds"), _freeze_in),
+        "round_relay": (_relay_steps(ROUNDS), _freeze_in),
+        "round_rebuild": (_rebuild_steps(ROUNDS), _mend_in),
+        "round_follower": (_follower_steps(ROUNDS, "INSERT INTO rounds"), _freeze_in),
         "tally_relay": (_relay_steps("voting.tallies"), _seal_in),
         "tally_follower": (_follower_steps("voting.tallies", "INSERT INTO tallies"), _seal_in),
     }
@@ -92,14 +94,23 @@ async def _freeze_in(scene: Scene, step: Step, trap: Trap) -> None:
     await _go_on(scene)
 
 
-async def _freeze_wiped_in(scene: Scene, step: Step, trap: Trap) -> None:
-    """Valkey is wiped as well, so that the relay writes its whole stream anew."""
-    async with getattr(scene.stage, step.line).under(trap):
-        async with scene.stage.operator() as operator:
-            await operator.flushall()
-        await scene.freeze_patiently()
+async def _mend_in(scene: Scene, step: Step, trap: Trap) -> None:
+    """An entry of the stream is lost, so that the relay writes all of it anew; in the end it is whole."""
+    await scene.open()
+    async with getattr(scene.stage, step.line).under(trap), scene.stage.operator() as operator:
+        await operator.xdel(ROUNDS, "1-0")
         await asyncio.wait_for(trap.sprung.wait(), SPRINGS_WITHIN_S)
-    await _go_on(scene)
+    healed_at = await scene.recorder.moment("the fault ends")
+    await scene.until(lambda: _is_whole(scene), 20, "the stream is whole again")
+    await scene.recover(healed_at)
+    await scene.crowd.arrive(VOTERS, 0.03)
+    scene.require_nobody_left()
+
+
+async def _is_whole(scene: Scene) -> bool:
+    async with scene.stage.operator() as operator:
+        entries: Any = await operator.xrange(ROUNDS)
+    return [int(entry.split(b"-")[0]) for entry, _ in entries] == list(range(1, len(entries) + 1)) and bool(entries)
 
 
 async def _go_on(scene: Scene) -> None:
