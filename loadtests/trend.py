@@ -9,7 +9,7 @@ import msgspec
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """How much a figure may grow over the run: `share` of its median or `amount` of its unit, whichever is more.
+    """How much a figure may grow over the run: `share` of its first value or `amount` of its unit, whichever is more.
 
     `highest`: no single value may lie above; 0: no such limit.
     """
@@ -20,11 +20,11 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """One figure over the slices that were judged; `growth` from the first of them to the last, in its unit."""
+    """One figure over the slices that were judged: `growth` from `first` on, along the fitted line, in its unit."""
 
     name: str
     unit: str
-    median: float
+    first: float
     highest: float
     growth: float
     growth_max: float
@@ -36,8 +36,7 @@ class Trend(msgspec.Struct, frozen=True):
         """What was found, beside what may be."""
         limit = f", its highest {self.highest:.4g} (at most {self.highest_max:.4g})" if self.highest_max else ""
         return (
-            f"{self.name}: grew by {self.growth:+.4g} {self.unit} around {self.median:.4g}"
-            f" (at most {self.growth_max:.4g}){limit}"
+            f"{self.name}: {self.growth:+.4g} {self.unit} on {self.first:.4g} (at most {self.growth_max:+.4g}){limit}"
         )
 
 
@@ -55,8 +54,9 @@ def slope(values: Sequence[float]) -> float:
 
 def judge(name: str, unit: str, values: Sequence[float], bound: Bound) -> Trend:
     """Whether these values, one per slice in order, stay within the bound; shrinking is fine. Needs one value."""
-    middle, highest = median(values), max(values)
-    growth = slope(values) * (len(values) - 1)
-    growth_max = max(bound.share * abs(middle), bound.amount)
+    growth, highest = slope(values) * (len(values) - 1), max(values)
+    # Sen's line goes through the medians of both axes.
+    first = median(values) - growth / 2
+    growth_max = max(bound.share * max(0.0, first), bound.amount)
     flat = growth <= growth_max and (not bound.highest or highest <= bound.highest)
-    return Trend(name, unit, middle, highest, growth, growth_max, bound.highest, flat)
+    return Trend(name, unit, first, highest, growth, growth_max, bound.highest, flat)

@@ -79,8 +79,10 @@ def read(path: Path) -> Goals:
     """The goals in a file; raises BadGoals, one sentence."""
     try:
         goals = msgspec.toml.decode(path.read_bytes(), type=Goals)
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadGoals(f"{path}: {error}") from None
+    except OSError as error:
+        raise BadGoals(f"{path} cannot be read ({error.strerror}): name a goals file with --goals") from None
+    except msgspec.DecodeError as error:
+        raise BadGoals(f"{path}: {error}; compare with {GOALS.name}") from None
     unknown = sorted(set(goals.latency_ms) - {step.value for step in Step})
     if unknown:
         raise BadGoals(f"{path}: latency_ms has no step “{unknown[0]}”; use {', '.join(Step)}")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from locust import LoadTestShape, events
 
+from loadtests.load.loopback import NotLoopback, require_loopback
 from loadtests.load.people.base import RECORD, SCENE
 from loadtests.load.people.bots import Bot
 from loadtests.load.people.citizens import FirstTime, Flaky, Hesitant, Impatient
@@ -33,6 +34,14 @@ class Curve(LoadTestShape):
         return people_at(order.shape, progress, order.people_max), max(1.0, order.people_max / 2)
 
 
+def check_host(environment: Any, **_: Any) -> None:
+    """Before anybody is there; whoever types another host into the page of live charts meets the same check."""
+    try:
+        require_loopback(environment.host or SCENE.origin)
+    except NotLoopback as error:
+        raise SystemExit(str(error)) from None
+
+
 def write_report(environment: Any, **_: Any) -> None:
     """Hand over what was told. The verdict is not locust's: a refusal that was earned is no failure."""
     latencies = {
@@ -51,4 +60,5 @@ def write_report(environment: Any, **_: Any) -> None:
     environment.process_exit_code = 0
 
 
+events.init.add_listener(check_host)  # type: ignore[no-untyped-call]
 events.quitting.add_listener(write_report)  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ import gevent
 from locust import constant_pacing
 from locust.contrib.fasthttp import FastHttpUser
 
-from loadtests.load.loopback import require_loopback
+from loadtests.load.loopback import NotLoopback, require_loopback
 from loadtests.load.people.addresses import Browser, citizen_address
 from loadtests.load.record import NO_ANSWER, OK, Record, Step
 from loadtests.load.scene import SCENE_VARIABLE, Scene
@@ -41,11 +41,15 @@ def _scene() -> Scene:
         if time.monotonic() > until:
             raise SystemExit("the scene did not come: start this with python -m loadtests.load")
         time.sleep(0.05)
-    return Scene.read(path)
+    scene = Scene.read(path)
+    try:
+        require_loopback(scene.origin)
+    except NotLoopback as error:
+        raise SystemExit(str(error)) from None
+    return scene
 
 
 SCENE = _scene()
-require_loopback(SCENE.origin)
 RECORD = Record(SCENE.opens_at, SCENE.closes_at)
 
 

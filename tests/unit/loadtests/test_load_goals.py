@@ -11,9 +11,11 @@ from loadtests.load import goals, shapes
 from loadtests.load.goals import BadGoals, Findings, Goals, LatencyGoal
 from loadtests.load.loopback import NotLoopback, require_loopback
 from loadtests.load.record import Latency, Record, Report, Step
+from loadtests.load.scene import KUNMING, windows_moved
 from loadtests.load.shapes import Shape
 from loadtests.load.verdict import Recorded, compare, findings
 from loadtests.trend import Bound, judge, slope
+from services.shared.ranking.rules import parse_rules
 
 GOOD = Findings(
     ballots=100, requests=1000, challenged=1, never={}, failures={"overloaded": 1},
@@ -200,3 +202,16 @@ def test_a_slope_is_that_of_the_whole_and_not_of_an_outlier() -> None:
 )
 def test_flat_means_within_the_bounds(values: list[float], bound: Bound, flat: bool) -> None:
     assert judge("memory", "MB", values, bound).flat is flat
+
+
+def test_a_rounds_windows_are_moved_and_the_rest_of_its_rules_stays() -> None:
+    rules = (KUNMING / "rules.toml").read_text("utf-8")
+    moved = parse_rules(
+        windows_moved(rules, "load-1", {"voting": (100.9, 200), "scoring": (90, 300)}).encode(), "rules"
+    )
+    before = parse_rules(rules.encode(), "rules")
+    assert (moved.round.id, moved.ballot, moved.criteria) == ("load-1", before.ballot, before.criteria)
+    assert moved.windows.voting is not None
+    assert moved.windows.scoring is not None
+    assert [each.timestamp() for each in (moved.windows.voting.opens, moved.windows.voting.closes)] == [100, 200]
+    assert [each.timestamp() for each in (moved.windows.scoring.opens, moved.windows.scoring.closes)] == [90, 300]
