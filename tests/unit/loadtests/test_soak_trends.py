@@ -40,9 +40,14 @@ def test_a_steady_run_is_flat() -> None:
     assert grown(lambda _, each: each) == []
 
 
-def test_what_fills_caches_first_is_not_judged() -> None:
+def test_the_first_quarter_is_not_judged() -> None:
+    """Caches fill up then, and followers start."""
     early = {"voting": 10.0, "postgres": 10.0, "valkey": 1.0}
-    assert grown(lambda number, each: msgspec.structs.replace(each, memory_mb=early) if number < 10 else each) == []
+
+    def change(number: int, each: Slice) -> Slice:
+        return msgspec.structs.replace(each, memory_mb=early, tally_lag_s=9.0) if number < 10 else each
+
+    assert grown(change) == []
 
 
 @pytest.mark.parametrize(
