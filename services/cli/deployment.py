@@ -20,7 +20,7 @@ from services.cli.client import CommandFailed
 from services.cli.embedded import databases as names_and_roles
 from services.cli.embedded import valkey
 from services.cli.embedded.home import Home, PlatformError, environment_text, write_private
-from services.cli.embedded.keys import SERVICES, Keys, database_passwords, ensure_keys
+from services.cli.embedded.keys import SERVICES, Keys, database_passwords, ensure_keys, password_in
 
 # Where containers find their folder, and the volume of the rounds' keys, which no backup of secrets may hold.
 MOUNT = "/run/pingxuan"
@@ -101,6 +101,7 @@ def write_secrets(folder: Path, place: Place) -> None:
     write_private(folder / "valkey" / "users.acl", valkey.access_list(keys.valkey_passwords))
     write_private(folder / "postgres" / "admin.password", keys.postgres_admin_password)
     owner = {"PINGXUAN_UID": str(os.getuid()), "PINGXUAN_GID": str(os.getgid()), "PUBLIC_ORIGIN": place.origin}
+    owner["GRAFANA_ADMIN_PASSWORD"] = password_in(home.keys / "grafana_admin.password")
     write_private(folder / "compose.env", environment_text(owner))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -165,6 +166,10 @@ def test_secrets_are_kept_private_and_not_made_twice(tmp_path: Path) -> None:
     environment = (folder / "voting" / "service.env").read_text("utf-8")
     assert re.search(r"^VOTING_REDIS_URL='?redis\+cluster://voting:[^@]+@a:6379,b:6379'?$", environment, re.MULTILINE)
     assert {path.stat().st_mode & 0o077 for path in folder.rglob("*")} == {0}
+    # What Compose fills in is what is written for it: nobody's Grafana opens with the password that everybody knows.
+    written = set(re.findall(r"^(\w+)=", (folder / "compose.env").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"\$\{(\w+)", json.dumps(COMPOSE))) - {"VOTING_WORKERS"} <= written
+    assert "${GRAFANA_ADMIN_PASSWORD" in COMPOSE["services"]["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
     assert not list((folder / "scoring").glob("master*"))
     assert not list((folder / "voting").glob("staff_signing*"))
 

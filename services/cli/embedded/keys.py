@@ -50,7 +50,7 @@ def ensure_keys(home: Home) -> Keys:
         tally=folder / "tally.key",
         rounds=folder / "rounds",
         web=_web_paths(folder),
-        postgres_admin_password=_password(folder / "postgres_admin.password"),
+        postgres_admin_password=password_in(folder / "postgres_admin.password"),
         database_passwords=database_passwords(folder),
         valkey_passwords=_passwords(folder, "valkey", VALKEY_USERS),
     )
@@ -66,10 +66,11 @@ def _web_paths(folder: Path) -> dict[str, Path]:
 
 
 def _passwords(folder: Path, kind: str, names: Iterable[str]) -> dict[str, str]:
-    return {name: _password(folder / f"{kind}_{name}.password") for name in names}
+    return {name: password_in(folder / f"{kind}_{name}.password") for name in names}
 
 
-def _password(path: Path) -> str:
+def password_in(path: Path) -> str:
+    """The password in a file, made first where the file is missing; raises PlatformError as `ensure_keys`."""
     # URL-safe characters only, because every password ends up inside a connection URL.
     return _ensure(path, lambda: secrets.token_urlsafe(SECRET_BYTES)).strip()
 
