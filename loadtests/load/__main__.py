@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
         prog="loadtests.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shape", choices=[shape.value for shape in Shape], default=Shape.EVENING.value)
-    parser.add_argument("--people", type=int, default=PEOPLE, help=f"at once, at most (default: {PEOPLE})")
+    parser.add_argument("--people", type=int, default=PEOPLE, help=f"citizens and bots at once (default: {PEOPLE})")
     parser.add_argument("--seconds", type=float, default=0, help="how long (default: as the shape has it)")
     parser.add_argument("--think", type=float, default=1.0, help="pauses of people, times this (default: 1)")
     parser.add_argument("--goals", type=Path, default=goals.GOALS, help="the goals file")

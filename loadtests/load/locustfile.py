@@ -31,7 +31,8 @@ class Curve(LoadTestShape):
         progress = max(0.0, (time.time() - SCENE.starts_at) / order.seconds)
         if progress >= 1:
             return None
-        return people_at(order.shape, progress, order.people_max), max(1.0, order.people_max / 2)
+        staff = len(SCENE.experts) + len(SCENE.administrators)
+        return staff + people_at(order.shape, progress, order.people_max), max(1.0, order.people_max / 2)
 
 
 def check_host(environment: Any, **_: Any) -> None:
@@ -53,7 +54,7 @@ def write_report(environment: Any, **_: Any) -> None:
         if entry.num_requests and not name.startswith("bot: ")
     }  # fmt: skip
     exceptions = [str(each["traceback"]) for each in environment.runner.exceptions.values()]
-    report = RECORD.report(latencies, exceptions)
+    report = RECORD.report(latencies, exceptions, breathless=environment.runner.cpu_warning_emitted)
     path = Path(SCENE.record_file)
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(report))

@@ -69,7 +69,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Everything the people's process hands over."""
+    """Everything the people's process hands over; `breathless`: it had no CPU left, latencies contain its waiting."""
 
     lines: list[Line]
     latencies: dict[str, Latency]
@@ -81,6 +81,7 @@ class Report(msgspec.Struct, frozen=True):
     won_by_bots: int
     challenged: int
     exceptions: list[str]
+    breathless: bool = False
 
 
 class Record:
@@ -123,10 +124,10 @@ class Record:
         """Whether `window_closed` may be told of what was sent and answered then."""
         return sent_at < self._opens_at or answered_at >= self._closes_at
 
-    def report(self, latencies: dict[str, Latency], exceptions: list[str]) -> Report:
+    def report(self, latencies: dict[str, Latency], exceptions: list[str], *, breathless: bool = False) -> Report:
         """Everything so far."""
         lines = [Line(*key, count) for key, count in sorted(self._told.items())]
         return Report(
             lines, latencies, self._sent, self._receipts, sorted(self._refused), self._altered, self._out_of_window,
-            self.won_by_bots, self.challenged, exceptions,
+            self.won_by_bots, self.challenged, exceptions, breathless,
         )  # fmt: skip

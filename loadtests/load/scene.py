@@ -70,7 +70,10 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What was asked for: the shape, the most people at once, how long, and by how much people's pauses shrink."""
+    """What was asked for: the shape, how long, and by how much people's pauses shrink or grow.
+
+    `people_max` are the citizens and bots there are at once, at most; the few experts and administrators come on top.
+    """
 
     shape: Shape
     people_max: int

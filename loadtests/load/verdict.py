@@ -38,6 +38,7 @@ class Verdict(msgspec.Struct, frozen=True):
     seconds: float
     think: float
     met: bool
+    breathless: bool
     ballots: int
     requests: int
     requests_of_bots: int
@@ -134,6 +135,7 @@ def verdict_of(order: Order, report: Report, found: Findings, judged: list[Judge
         seconds=order.seconds,
         think=order.think,
         met=all(each.met for each in judged),
+        breathless=report.breathless,
         ballots=found.ballots,
         requests=found.requests,
         requests_of_bots=sum(line.count for line in report.lines if _is_bot(line)),
@@ -154,4 +156,6 @@ def table(verdict: Verdict) -> str:
         )
     lines.append(f"{verdict.ballots} ballots, {verdict.requests} honest requests, {verdict.requests_of_bots} of bots")
     lines += [f"turned away: {who} ({count} times)" for who, count in verdict.turned_away.items()]
+    if verdict.breathless:
+        lines.append("the people's own process had no CPU left: latencies contain its waiting, try fewer people")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from loadtests.load.shapes import Shape
 from services.cli.supervisor import Platform
 
 # CI's machine does everything at once: here it is about being right; latencies are told and hardly judged.
-SMALL = Order(Shape.OPENING, people_max=26, seconds=12, think=0.2)
+SMALL = Order(Shape.OPENING, people_max=20, seconds=12, think=0.2)
 PATIENT = LatencyGoal(p50=5000, p95=20_000, p99=25_000)
 
 
