@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from loadtests.bench.figures import rounded
 from loadtests.growth.postgres_pair import PostgresPair
 from loadtests.growth.valkey_cluster import ClusterPlatform, ValkeyCluster
 from services.cli.embedded.home import Home
@@ -92,7 +93,7 @@ async def vote_through(town: Town, fault: Fault, per_s: float, seconds: float) -
     await asyncio.gather(*tasks)
     assert breaking is not None
     await breaking
-    return await _compare(town, voters) | {"longest_pause_s": _longest_pause_s(told_at), "seconds": seconds}
+    return await _compare(town, voters) | {"longest_pause_s": rounded(_longest_pause_s(told_at)), "seconds": seconds}
 
 
 def _longest_pause_s(told_at: list[float]) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from loadtests.bench.figures import rounded
 from loadtests.bench.limits import BATCH, MIGRATIONS, fresh_entry
 from loadtests.bench.stage import Stage
 from services.shared.postgres import migrate
@@ -33,7 +34,8 @@ async def measure(stage: Stage, ballots: int = BALLOTS) -> dict[str, float]:
     finally:
         await writer.drop()
         await connection.close()
-    return {"ballots": filled, "bytes_per_ballot": grown / filled, "wal_bytes_per_ballot": logged / filled}
+    each = {"bytes_per_ballot": rounded(grown / filled), "wal_bytes_per_ballot": rounded(logged / filled)}
+    return {"ballots": filled, **each}
 
 
 async def _fill(writer: LedgerWriter, round_number: int, count: int) -> int:
