@@ -25,6 +25,7 @@ from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
 from services.shared.errors import CommonReason, ReasonWord, Refusal
+from services.shared.ranking.advice import advice_in
 from services.shared.settings import SiteSettings, load
 from services.shared.vocabulary import EVENTS
 from services.shared.web import STATIC
@@ -95,6 +96,7 @@ class Pages:
         self._environment.globals["event_name"] = event_name
         self._environment.globals["site"] = self._site
         self._environment.filters["when"] = when
+        self._environment.filters["advice"] = advice_in
 
     def translate(self, request: AnyRequest) -> Callable[[str], str]:
         return self.texts(language(request))

@@ -15,7 +15,9 @@ from services.registry.calls.editing import BadField, edited, fields_of, problem
 from services.registry.calls.store import Call
 from services.registry.rounds.freezing import bad_round
 from services.registry.rounds.reading import Problem
+from services.shared.pages import LANGUAGES
 from services.shared.postgres import Pool
+from services.shared.ranking.advice import advice_in
 from services.shared.ranking.toml_lines import TomlLines
 
 _MOMENTS = ("opens", "closes")
@@ -26,7 +28,8 @@ async def preview(
 ) -> dict[str, Any]:
     """The text, its difference from the stored one, problems with file, line and field, and warnings.
 
-    `announcing` are problems that only stop an announcement. Raises Refusal `bad_round` where a field fits nowhere.
+    `advice` are the warnings in each language of the pages; `announcing` are problems that only stop an announcement.
+    Raises Refusal `bad_round` where a field fits nowhere.
     """
     if name not in FILES:
         raise bad_round([Problem(name[:120], 0, f"is no file of a call; use any of: {', '.join(FILES)}")])
@@ -45,6 +48,7 @@ async def preview(
         "problems": [_placed(each, name, places) for each in checked["problems"]],
         "announcing": [_placed(each, name, places) for each in problem_facts(announcing)],
         "warnings": checked["warnings"],
+        "advice": [{lang: advice_in(each, lang) for lang in LANGUAGES} for each in checked["warnings"]],
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from services.registry.rounds.companions import (
 )
 from services.registry.rounds.reading import Problem, problem_of
 from services.shared.messages import CriterionText
+from services.shared.ranking.advice import Advice
 from services.shared.ranking.candidates import Candidate, parse_candidates
 from services.shared.ranking.errors import InputError, shown
 from services.shared.ranking.model import Rules
@@ -222,7 +223,7 @@ def _advice(rules: Rules, files: Mapping[str, str]) -> list[str]:
     """What is allowed and probably not meant."""
     advice = []
     if "lots" in rules.combination.tie_break and rules.combination.lots_commitment and "reveal.toml" not in files:
-        advice.append("the rules commit to a seed of lots, but reveal.toml is not here: lots cannot break a tie")
+        advice.append(Advice.SEED_NOT_HERE.english)
     if rules.combination.experts and "experts.toml" not in files:
-        advice.append("there is no experts.toml: every account with the role expert may score")
+        advice.append(Advice.EVERY_EXPERT.english)
     return advice

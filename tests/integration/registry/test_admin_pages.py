@@ -39,6 +39,9 @@ async def test_form_and_file_are_previewed_alike_and_nothing_is_stored(registry:
     answer = (await post(registry, path, "admin1", fields=moved)).json()
     assert "opens = 2099-01-01T09:00:00+08:00" in answer["text"]
     assert [each["file"] for each in answer["announcing"]] == ["rules.toml"]
+    heavy = (await post(registry, path, "admin1", fields={"combination": {"votes": "0.9"}})).json()
+    assert heavy["warnings"] == [each["en"] for each in heavy["advice"]]
+    assert any(each["zh"].startswith("投票和专家两边的权重") for each in heavy["advice"])
     bad = await post(registry, path, "admin1", fields={"round": {"title": 1.5}})
     assert (bad.status_code, bad.json()["reason"]) == (422, "bad_round")
     assert (await registry.call("GET", f"/calls/{CALL}", "admin1")).json()["version"] == 1

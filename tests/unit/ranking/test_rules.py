@@ -1,11 +1,13 @@
 """`rules.toml`: every value read, neutral defaults, and each mistake told with file, line and what to do."""
 
 import hashlib
+import re
 from datetime import datetime
 from fractions import Fraction
 
 import pytest
 
+from services.shared.ranking.advice import Advice, Warned, advice_in
 from services.shared.ranking.errors import InputError
 from services.shared.ranking.rules import needs_expert_identity, nominal_weights, parse_rules, warnings
 from tests.unit.ranking.builders import ONE_CRITERION, rules_of
@@ -217,6 +219,18 @@ def test_what_is_likely_a_mistake_is_warned_of(sections: list[str], sentence: st
 def test_a_transform_that_weighs_nothing_is_not_warned_of() -> None:
     found = warnings(rules_of('[votes]\ntransform = "t_score"', ONE_CRITERION, '[combination]\nexperts = "1"'))
     assert found == ["experts count and there is no scoring window"]
+
+
+@pytest.mark.parametrize("advice", Advice)
+def test_every_warning_is_told_in_chinese_with_its_values(advice: Advice) -> None:
+    """Also a warning that was stored as a sentence; what is not of the catalogue stays as it is."""
+    names = re.findall(r"\{(\w+)\}", advice.english)
+    assert sorted(names) == sorted(re.findall(r"\{(\w+)\}", advice.chinese))
+    values = {name: f"0.9, criterion:{name} (or)" for name in names}
+    sentence = Warned(advice, values).english
+    assert advice_in(sentence, "zh") == advice.chinese.format(**values)
+    assert advice_in(sentence, "en") == sentence
+    assert advice_in(f"is {sentence}", "zh") == f"is {sentence}"
 
 
 def test_sound_rules_have_no_warnings() -> None:

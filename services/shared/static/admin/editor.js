@@ -120,7 +120,7 @@ function show(answer) {
   const same = !answer.difference.length;
   showList("problems", filled(words.problems, { n: answer.problems.length }), answer.problems.map(problemLine));
   showList("announcing", words.announcing, answer.announcing.map(problemLine));
-  showList("warnings", words.warnings, answer.warnings.map((text) => element("li", "", text)));
+  showList("warnings", words.warnings, answer.advice.map((each) => element("li", "", document.documentElement.lang === "en" ? each.en : each.zh)));
   markFields(answer.problems);
   const shown = document.getElementById("difference");
   shown.hidden = same;
