@@ -172,7 +172,7 @@ class BallotRoute:
         try:
             arrival.refusal = self._early_refusal(arrival)
         except Exception as error:
-            arrival.refusal = _broken(error)
+            arrival.refusal = _broken(error, identity)
         return arrival
 
     def take(self, arrival: Arrival, body: bytes) -> Refused | asyncio.Future[Outcome]:
@@ -184,7 +184,7 @@ class BallotRoute:
             arrival.submitted = True
             return self._admission.submit(ballot)
         except Exception as error:
-            return _broken(error)
+            return _broken(error, arrival.identity)
 
     def answer(self, arrival: Arrival, outcome: Outcome) -> Answer:
         """What to write for an outcome; counts it."""
@@ -311,9 +311,9 @@ def round_of(path: str) -> str:
     return ""
 
 
-def _broken(error: Exception) -> Refused:
+def _broken(error: Exception, identity: str) -> Refused:
     """A bug of ours: the phone is told, the log has where."""
-    log.error("ballot failed", exc_info=error, extra={"failure": type(error).__name__})
+    log.error("ballot failed", exc_info=error, extra={"failure": type(error).__name__, "request_id": identity})
     return _BROKEN
 
 

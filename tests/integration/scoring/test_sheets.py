@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.scoring import metrics, watch
 from tests.integration.scoring.conftest import Scoring, agree, scored_rules
 
 SHEET = "/rounds/small/sheets/c1"
@@ -50,6 +51,17 @@ async def test_a_bad_mark_is_refused_with_its_criterion_and_what_to_do(
     assert (answer.status_code, problem["reason"], problem["criterion"]) == (422, "bad_marks", criterion)
     assert what in problem["detail"]
     assert await panel.desk.pool.fetchval("SELECT count(*) FROM sheets") == 0
+
+
+async def test_the_gauges_tell_who_has_yet_to_score(panel: Scoring) -> None:
+    each = len((await panel.desk.round("small")).standing)
+    await panel.score("xu", "c1", "90", "80")
+    await watch.watch_once(panel.desk)
+    assert metrics.scoring_sheets_missing._value.get() == 2 * each - 1
+    told = {word: metrics.scoring_experts.labels(word)._value.get() for word in metrics.Progress}
+    assert told == {"not_begun": 1, "working": 1, "done": 0}
+    assert metrics.scoring_sheets.labels("submitted")._value.get() == 1
+    assert metrics.scoring_closes_in_seconds._value.get() > 0
 
 
 async def test_only_complete_sheets_are_submitted_and_then_locked(panel: Scoring) -> None:
