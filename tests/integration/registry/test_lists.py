@@ -58,6 +58,7 @@ async def test_the_list_holds_who_is_selected_and_in_reserve(registry: Registry)
     rows = [tuple(row) for row in await registry.parts.pool.fetch(query)]
     assert rows == [("c3", "selected"), ("c1", "selected"), ("c2", "reserve")]
     messages = [m for m in await registry.sent(REGISTRY_ROUNDS, 2) if isinstance(m, RoundMessage)]
+    assert [m.tally_digest for m in messages] == ["", "t" * 64]
     assert (messages[-1].list_version, messages[-1].ranking_version) == (1, 1)
     assert messages[-1].events[-1].event == "published"
 
