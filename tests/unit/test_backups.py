@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from services.cli import rebuild, round_holds
 from services.cli.backup import restore
 from services.cli.embedded.backups import BackupError, BackupFolder, copy_files
-from services.cli.embedded.recovery import choose
+from services.cli.embedded.home import Home, PlatformError
+from services.cli.embedded.postgres import ensure_cluster
+from services.cli.embedded.recovery import choose, put_aside
 from services.shared import messages
 from services.voting.holds import HoldReason
 
@@ -45,6 +47,22 @@ def test_base_backups_of_an_undone_future_are_set_aside(folder: BackupFolder) ->
     undone = folder.abandon(NOON - timedelta(minutes=90))
     assert [each.ended_at for each in undone] == [NOON - timedelta(hours=1), NOON]
     assert choose(folder, None).ended_at == NOON - timedelta(hours=2)
+
+
+async def test_a_restore_that_was_cut_off_is_taken_up_with_the_data_of_before(tmp_path: Path) -> None:
+    """Killed half-way it leaves half a folder: starting on that is refused, restoring again finds what was there."""
+    home = Home(tmp_path / "home")
+    home.create()
+    home.postgres_data.mkdir()
+    (home.postgres_data / "PG_VERSION").write_text("18", "ascii")
+    before = put_aside(home)
+    assert before is not None
+    home.postgres_data.mkdir()
+    with pytest.raises(PlatformError, match="was cut off: run `pingxuan restore` again"):
+        await ensure_cluster(home, "direct", "secret")
+    assert put_aside(home) == before
+    assert (before / "PG_VERSION").read_text("ascii") == "18"
+    assert not home.postgres_data.exists()
 
 
 def test_files_are_copied_once_and_only_when_they_are_what_they_say(tmp_path: Path) -> None:

@@ -136,8 +136,15 @@ async def _works(identity: str, home: Home) -> bool:
     return False
 
 
+def cut_off(home: Home) -> Path:
+    """The note of a restore under way: names the folder with the data of before (recovery.py)."""
+    return home.postgres / "restoring"
+
+
 async def ensure_cluster(home: Home, identity: str, password: str) -> None:
     """Make the cluster where there is none: in a folder beside, renamed when complete, so a crash leaves no half."""
+    if cut_off(home).exists():
+        raise PlatformError(f"a restore of {home.folder} was cut off: run `pingxuan restore` again")
     if (home.postgres_data / "PG_VERSION").exists():
         return
     unfinished = home.postgres / "data.unfinished"

@@ -22,7 +22,7 @@ import asyncpg
 from services.cli.embedded import postgres
 from services.cli.embedded.backups import BackupError, BackupFolder, Base, archive_settings
 from services.cli.embedded.child import Child
-from services.cli.embedded.home import Home, StartFailed
+from services.cli.embedded.home import Home, StartFailed, write_private
 
 # A week's WAL of a city takes minutes; this only ends a recovery that hangs.
 REPLAYED_WITHIN_S = 12 * 3600.0
@@ -69,7 +69,7 @@ async def recover(
     """
     base, started = choose(folder, at), time.monotonic()
     identity = await postgres.choose_identity(home)
-    before = _put_aside(home)
+    before = put_aside(home)
     try:
         _lay(home, folder, base, before)
         copied_s = time.monotonic() - started
@@ -78,15 +78,22 @@ async def recover(
         shutil.rmtree(home.postgres_data, ignore_errors=True)
         if before is not None:
             before.rename(home.postgres_data)
+        postgres.cut_off(home).unlink(missing_ok=True)
         raise
+    postgres.cut_off(home).unlink()
     return Recovered(base, until, copied_s, time.monotonic() - started - copied_s, before)
 
 
-def _put_aside(home: Home) -> Path | None:
+def put_aside(home: Home) -> Path | None:
+    """Where the data that was there lies now. A restore that was cut off is taken up with what it had put aside."""
+    note = postgres.cut_off(home)
+    if note.exists() and (known := home.postgres / note.read_text("ascii")).is_dir() and known != home.postgres:
+        shutil.rmtree(home.postgres_data, ignore_errors=True)
+        return known
+    before = home.postgres / f"data.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    write_private(note, before.name)
     if not home.postgres_data.exists():
         return None
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    before = home.postgres_data.with_name(f"data.before-restore-{stamp}")
     home.postgres_data.rename(before)
     return before
 
