@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.chaos import checker, fsync_order, report
+from loadtests.chaos.mutants import MUTANTS
 from loadtests.chaos.runs import Journal, Result, open_stage, play_all, play_planted
 from loadtests.chaos.schedules import Schedule, schedules
 
@@ -64,12 +65,13 @@ async def play(options: argparse.Namespace, journal: Journal) -> None:
 async def prove_itself(options: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(the order of fsync with its controls, the planted bugs): that what finds nothing would have found something."""
     table = schedules(options.backlog)
+    mutants = [each for each in MUTANTS if each.name in options.bugs or not options.bugs]
     with tempfile.TemporaryDirectory(prefix="pingxuan-chaos-") as home:
         async with open_stage(options.folder / "planted", Path(home) / "home", patience=options.patience) as stage:
-            controls = await fsync_order.prove(stage)
+            controls = {} if options.bugs else await fsync_order.prove(stage)
             for name, control in controls.items():
                 print(f"fsync order, {name}: {control['told']}", flush=True)
-            return controls, await play_planted(stage, table, lambda text: print(text, flush=True))
+            return controls, await play_planted(stage, table, mutants, lambda text: print(text, flush=True))
 
 
 def _told(result: Result, journal: Journal, folder: Path) -> None:
@@ -101,12 +103,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=1.0, help="stretch every wait, on a machine that is busy")
     parser.add_argument("--resume", action="store_true", help="go on with the series in the folder")
     parser.add_argument("--no-controls", dest="controls", action="store_false", help="no planted bugs, no strace")
+    parser.add_argument("--bugs", nargs="+", metavar="NAME", default=[], help="only these planted bugs, no strace")
     parser.add_argument("--list", action="store_true", help="name the schedules and end")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--out", type=Path, default=report.RESULTS)
     options = parser.parse_args(arguments)
-    if not 1 <= options.runs <= RUNS_MAX or not 1 <= options.backlog <= BACKLOG_MAX:
-        parser.error(f"1 to {RUNS_MAX} runs and a backlog of 1 to {BACKLOG_MAX} ballots are possible")
+    if not 0 <= options.runs <= RUNS_MAX or not 1 <= options.backlog <= BACKLOG_MAX:
+        parser.error(f"up to {RUNS_MAX} runs and a backlog of 1 to {BACKLOG_MAX} ballots are possible")
     if unknown := [name for name in options.only if name not in schedules(options.backlog)]:
         parser.error(f"there is no schedule {unknown[0]}: see --list")
     return options

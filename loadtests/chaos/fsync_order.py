@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.chaos.disk_faults import ATTACHED_WITHIN_S, has_strace, is_traced, processes_of
-from loadtests.chaos.mutants import ACKNOWLEDGED_EARLY, planted
+from loadtests.chaos.mutants import ACKNOWLEDGED_EARLY, planting
 from loadtests.chaos.scene import Scene
 from loadtests.chaos.stage import Stage
 from services.cli.embedded.child import ChildSpec
@@ -108,7 +108,8 @@ async def prove(stage: Stage) -> dict[str, dict[str, Any]]:
         found["control: fsync off"] = _judged(await watch(stage, "fsync_off"), breaks=True)
     async with lazy_commits(stage):
         found["control: synchronous_commit off"] = _judged(await watch(stage, "lazy_commits"), breaks=True)
-    async with planted(stage, ACKNOWLEDGED_EARLY):
+    async with planting(stage) as planter:
+        await planter.plant(ACKNOWLEDGED_EARLY)
         found["control: acknowledged before the commit"] = _judged(await watch(stage, "early"), breaks=True)
     return found
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtests.chaos.stage import Stage
+from services.cli.embedded.child import ChildSpec
 from services.cli.embedded.home import PROJECT_FOLDER
 
 ADMISSION, LEDGER, API = "services/voting/admission.py", "services/voting/ledger.py", "services/voting/api.py"
@@ -210,25 +211,53 @@ def missing(mutant: Mutant) -> list[str]:
     ]
 
 
-@asynccontextmanager
-async def planted(stage: Stage, mutant: Mutant) -> AsyncIterator[None]:
-    """The mistake is in the running platform until the block ends. Raises ValueError where its text is not there."""
-    with tempfile.TemporaryDirectory(prefix="pingxuan-mutant-") as folder:
-        tree = Path(folder)
+class Planter:
+    """Puts one mistake after the other into a running platform; `restore` takes the last one out again."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self._stage, self._folder = stage, folder
+        self._original: tuple[str, ChildSpec] | None = None
+        self._function = ""
+
+    async def plant(self, mutant: Mutant) -> None:
+        """Raises ValueError where a text of the mutant is not there."""
+        if self._original is not None and self._original[0] != mutant.service:
+            await self.restore()
+        await self._mend_function()
+        tree = self._folder / mutant.name
         shutil.copytree(PROJECT_FOLDER / "services", tree / "services", ignore=shutil.ignore_patterns("__pycache__"))
         for change in mutant.changes:
             _apply(tree / change.file, change)
-        function = await _replace_function(stage, mutant.function)
+        self._function = await _replace_function(self._stage, mutant.function)
         # Modules are looked for in the working folder first, before the path of the environment.
-        before = await stage.restart(mutant.service, lambda spec: replace(spec, folder=tree))
+        before = await self._stage.restart(mutant.service, lambda spec: replace(spec, folder=tree))
+        self._original = self._original or (mutant.service, before)
+        await self._stage.settled()
+
+    async def restore(self) -> None:
+        """The platform as it was."""
+        await self._mend_function()
+        if self._original is not None:
+            name, spec = self._original
+            await self._stage.restart(name, lambda _: spec)
+            self._original = None
+            await self._stage.settled()
+
+    async def _mend_function(self) -> None:
+        if self._function:
+            await _execute(self._stage, self._function)
+            self._function = ""
+
+
+@asynccontextmanager
+async def planting(stage: Stage) -> AsyncIterator[Planter]:
+    """A planter whose last mistake is taken out when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="pingxuan-mutant-") as folder:
+        planter = Planter(stage, Path(folder))
         try:
-            await stage.settled()
-            yield
+            yield planter
         finally:
-            await stage.restart(mutant.service, lambda _: before)
-            if function:
-                await _execute(stage, function)
-            await stage.settled()
+            await planter.restore()
 
 
 def _apply(path: Path, change: Change) -> None:

@@ -19,7 +19,7 @@ import msgspec
 
 from loadtests.chaos.checker import RECORDING, Finding, told_of
 from loadtests.chaos.disk_faults import small_disks
-from loadtests.chaos.mutants import MUTANTS, planted
+from loadtests.chaos.mutants import Mutant, planting
 from loadtests.chaos.recorder import read
 from loadtests.chaos.scene import Scene
 from loadtests.chaos.schedules import Schedule
@@ -74,26 +74,28 @@ class Journal:
 
 
 async def play_planted(
-    stage: Stage, table: Mapping[str, Schedule], told: Callable[[str], None]
+    stage: Stage, table: Mapping[str, Schedule], mutants: Sequence[Mutant], told: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """Every planted bug with the schedules that must notice it; what noticed it first, or nothing."""
+    """Planted bugs with the schedules that must notice them; what noticed each first, or nothing."""
     found: list[dict[str, Any]] = []
-    for mutant in MUTANTS:
-        caught = ""
-        async with planted(stage, mutant):
-            for name in (each for each in mutant.caught_by if each in table):
-                (result,) = await _play_some(stage, [(_named(table[name], f"{name}_{len(found)}"), 1)])
-                if not result.is_good:
-                    caught = f"{name}: {result.error or result.findings[0].kind}"
-                    break
-        found.append({"name": mutant.name, "caught_by": caught})
-        told(f"{mutant.name}: {caught or 'NOT NOTICED'}")
+    async with planting(stage) as planter:
+        for mutant in mutants:
+            await planter.plant(mutant)
+            stage.is_broken = False
+            caught = await _noticed(stage, [table[name] for name in mutant.caught_by if name in table], mutant)
+            found.append({"name": mutant.name, "caught_by": caught})
+            told(f"{mutant.name}: {caught or 'NOT NOTICED'}")
     return found
 
 
-def _named(schedule: Schedule, name: str) -> Schedule:
-    """The same schedule under a name of its own, since each run has a round of its own."""
-    return replace(schedule, name=name)
+async def _noticed(stage: Stage, chosen: Sequence[Schedule], mutant: Mutant) -> str:
+    """The first schedule with a finding, and which; each run has a round of its own, and so a name of its own."""
+    for schedule in chosen:
+        named = replace(schedule, name=f"{mutant.name[:30]}_{schedule.name[:24]}")
+        (result,) = await _play_some(stage, [(named, 1)])
+        if not result.is_good:
+            return f"{schedule.name}: {result.error or result.findings[0].kind}"
+    return ""
 
 
 @asynccontextmanager
