@@ -43,7 +43,9 @@ function showVoting(state) {
   for (const name of ["recorded", "held", "excluded", "restored"]) say(name, state.ballots && state.ballots[name]);
   say("sealed", state.sealed_at ? moment(state.sealed_at) : words.not_sealed);
   showHours(place("hours"), state.turnout_by_hour || [], words.hours, timezone);
-  offer("seal", state.phase === "closed" && !state.sealed_at);
+  const since = state.since_seal;
+  const changed = since && !since.undecided && since.excluded + since.restored > 0 && !state.list_confirmed_at;
+  offer("seal", Boolean(changed) || (state.phase === "closed" && !state.sealed_at));
   offer("close", state.phase === "open");
   offer("remove", state.phase !== "open");
   if (decides) votingWaits(round).then(showHolds).catch(() => {});
