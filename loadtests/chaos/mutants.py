@@ -70,10 +70,9 @@ MUTANTS = (
         ("postgres_commit_reply_lost", "postgres_killed"),
     ),
     Mutant(
-        "a_broken_connection_is_kept",
-        (Change(ADMISSION, "                await writer.drop()\n                metrics.ledger_retries_total.inc()\n",
-                "                metrics.ledger_retries_total.inc()\n"),),
-        ("postgres_half_open",),
+        "the_follower_reads_past_what_is_under_way",
+        (Change("services/voting/tally.py", " AND b.xid < pg_snapshot_xmin(pg_current_snapshot())\n", "\n"),),
+        ("commits_out_of_order",),
     ),
     Mutant(
         "the_ledger_waits_for_ever",

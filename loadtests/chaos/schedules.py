@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from loadtests.chaos.backlog import backlog_play
 from loadtests.chaos.clock_faults import clock_plays
@@ -23,6 +24,8 @@ from loadtests.chaos.step_faults import step_plays
 PEOPLE = 40
 EDGE_OPEN_S = 4
 EDGE_PEOPLE = 120
+# A round must be known everywhere before it opens, so that somebody can come too early.
+KNOWN_WITHIN_S = 4.0
 
 Play = Callable[[Scene], Awaitable[None]]
 
@@ -62,8 +65,10 @@ async def _nothing(scene: Scene) -> None:
 
 async def edges(scene: Scene) -> None:
     """People try once each from before the opening until after the close."""
-    await scene.freeze(EDGE_OPEN_S)
+    opens = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=round(KNOWN_WITHIN_S * scene.stage.patience))
+    await scene.freeze(None, (opens.isoformat(), (opens + timedelta(seconds=EDGE_OPEN_S)).isoformat()))
     await scene.know()
+    await asyncio.sleep(max(0.0, scene.window[0] - 1.0 - time.time()))
     async with asyncio.TaskGroup() as group:
         while time.time() < scene.window[1] + 1:
             group.create_task(scene.crowd.send(scene.crowd.newcomer("plain"), "passing"))

@@ -20,10 +20,10 @@ PEOPLE = 20
 SEED = 1
 # Other tests run beside these: how soon all is well again is for the full form, on a machine that does nothing else.
 PATIENCE = 4.0
-# One of each kind: people's own line, a lost answer of the ledger, each server, each kind of process, a relay and a
-# follower between two steps, the seal. What is not here is in the full form.
+# One of each kind: people's own line, a lost answer of the ledger, a server, a worker, the seal, a follower between two
+# steps. What is not here is in the full form; Valkey's absence has tests of its own (test_faults.py).
 SHORT = (
-    "clients_cut_answering", "postgres_commit_reply_lost", "postgres_immediate", "valkey_wiped", "worker_killed",
+    "clients_cut_answering", "postgres_commit_reply_lost", "postgres_immediate", "worker_killed",
     "ledger_late_for_the_seal", "round_follower_commits_after",
 )  # fmt: skip
 
