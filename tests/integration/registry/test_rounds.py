@@ -21,6 +21,7 @@ from services.shared.messages import (
     VOTING_WINDOWS,
     Message,
     Party,
+    ReopenedMessage,
     RoundEvent,
     RoundMessage,
     TallyMessage,
@@ -267,7 +268,9 @@ async def test_a_sealed_round_without_lots_or_unknown_here_changes_nothing(regis
 
 async def seal(registry: Registry, round_id: str, at: datetime) -> None:
     """What voting tells when it has sealed a round; the content is for scoring only."""
-    await publish(registry, VOTING_TALLIES, [TallyMessage(round_id, 1, "digest", at, b"unreadable")])
+    # What happens to ballots after the seal is told in the same stream and concerns scoring alone.
+    sealed = [TallyMessage(round_id, 1, "digest", at, b"unreadable"), ReopenedMessage(round_id, 1, 1, 0, 0)]
+    await publish(registry, VOTING_TALLIES, sealed)
 
 
 async def publish(registry: Registry, stream: str, messages: Sequence[Message]) -> None:
