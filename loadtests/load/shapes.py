@@ -67,5 +67,5 @@ def window(shape: Shape, starts_at: float, seconds: float) -> tuple[float, float
     Where the shape has no edge in it the window is open before the first person comes and long after the last left.
     """
     opens = starts_at + OPENS_AT * seconds if shape is Shape.OPENING else starts_at - 1
-    closes = starts_at + (CLOSES_AT * seconds if shape is Shape.LAST_MINUTE else seconds + 600)
+    closes = starts_at + (CLOSES_AT * seconds if shape is Shape.LAST_MINUTE else seconds + 60)
     return float(int(opens)), float(int(closes))
