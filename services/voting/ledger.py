@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -22,6 +23,7 @@ from services.voting.entry import Entry
 RECEIPT_BYTES = 12
 _SALT_BYTES = 16
 _READ_ROWS = 2000
+_CLOSED_WITHIN_S = 0.5
 _SHARD = b"\0"
 _NOTHING = bytes(8)
 _by_key = attrgetter("key")
@@ -103,10 +105,16 @@ class LedgerWriter:
         return self._statement
 
     async def drop(self) -> None:
-        """Forget the connection: its state is unknown."""
+        """Forget the connection: its state is unknown.
+
+        A statement under way is cancelled first: a session that waits for a lost standby notices nothing of our end,
+        and with every batch that is run again there would be one more of them.
+        """
         connection, self._connection, self._statement = self._connection, None, None
         if connection is not None:
-            connection.terminate()
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                # What cannot be closed in time is aborted by it.
+                await connection.close(timeout=_CLOSED_WITHIN_S)
 
 
 def _receipts(count: int) -> list[bytes]:
