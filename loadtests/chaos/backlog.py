@@ -13,8 +13,8 @@ CAUGHT_UP_WITHIN_S = 900.0
 _FILL = """
 INSERT INTO ballots (round_number, voter_key, period, reissue, ballot_id, choices, receipt, salt, stratum, route,
                      received_at, recorded_at)
-SELECT $1, $2 || decode(lpad(to_hex(k), 16, '0'), 'hex'), 0, 0, gen_random_uuid(),
-       ARRAY[$3::smallint], substring(sha256(convert_to('r' || $1 || '/' || k, 'UTF8')) FOR 12),
+SELECT $1::int, $2::bytea || decode(lpad(to_hex(k), 16, '0'), 'hex'), 0, 0, gen_random_uuid(),
+       ARRAY[$3::smallint], substring(sha256(convert_to('r' || $1::int || '/' || k, 'UTF8')) FOR 12),
        substring(sha256(convert_to('s' || k, 'UTF8')) FOR 16), '', 'sms', clock_timestamp(), clock_timestamp()
 FROM generate_series($4::bigint, $5::bigint) AS k
 """

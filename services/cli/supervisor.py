@@ -75,6 +75,7 @@ class PlatformServers:
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
         self._taken: set[int] = set()
+        self._mending: asyncio.Task[None] | None = None
         self._lock = HomeLock(self.home)
 
     async def __aenter__(self) -> Self:
@@ -92,6 +93,8 @@ class PlatformServers:
 
     async def stop(self) -> None:
         """Stop everything in order and give the home free; harmless to repeat."""
+        if self._mending is not None:
+            self._mending.cancel()
         for names in STOP_ORDER:
             children = [self._children[name] for name in names if name in self._children]
             await _together(*(child.stop() for child in children))
@@ -142,6 +145,8 @@ class PlatformServers:
         port = self._ports["valkey"]
         self.operator_redis_url = valkey.url("operator", passwords["operator"], port)
         await self._run(valkey.valkey_child(self.home, port, passwords), SERVER_READY_WITHIN_S)
+        mending = valkey.keep_writing(port, passwords["operator"], _tell_mended)
+        self._mending = asyncio.create_task(mending, name="keep valkey writing")
 
     async def _bootstrap(self) -> None:
         try:
@@ -335,6 +340,10 @@ class Platform(PlatformServers):
             ports = {service: self._ports[service] for service in SERVICES}
             await self._spawn(caddy.caddy_child(self.home, self._host, self._ports["proxy"], ports))
         await self._children["caddy"].ready(PROXY_READY_WITHIN_S)
+
+
+def _tell_mended() -> None:
+    _log.warning("valkey refused every write after its disk had failed; it was told to write its file anew")
 
 
 async def _together(*work: Coroutine[Any, Any, object]) -> None:

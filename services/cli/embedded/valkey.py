@@ -7,7 +7,8 @@ all of it loses nothing acknowledged (DESIGN §1.3), hence `appendfsync everysec
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from services.cli.embedded.child import ChildSpec
 from services.cli.embedded.home import Home, PlatformError, write_private
 
 HOST = "127.0.0.1"
+MENDED_EVERY_S = 2.0
 REPLAY_KEYS = "~*:replay"
 
 # Voting's limits carry the hash tag of their round and shard first, so that one Lua call has one slot in a cluster.
@@ -101,3 +103,40 @@ async def answers(port: int, operator_password: str) -> bool:
         return signed_in.startswith(b"+OK") and pong.startswith(b"+PONG")
     finally:
         writer.close()
+
+
+async def mend(port: int, operator_password: str) -> bool:
+    """Whether Valkey refused every write, and was told to go on.
+
+    After one failed fsync it refuses writes until an fsync succeeds, which never comes, since nothing is written:
+    streams would stand still for ever. Its file written anew ends that; where the disk is still full it goes on without
+    one, and the next call tries again. Raises OSError or EOFError where nobody listens.
+    """
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+
+        async def ask(command: str) -> bytes:
+            writer.write(f"{command}\r\n".encode("ascii"))
+            return await reader.readline()
+
+        await ask(f"AUTH operator {operator_password}")
+        if (await ask("PING")).startswith(b"-MISCONF"):
+            await ask("CONFIG SET appendonly no")
+            await ask("CONFIG SET appendonly yes")
+            return True
+        await ask("CONFIG GET appendonly")
+        kept = [await reader.readline() for _ in range(4)][-1]
+        if kept.startswith(b"no"):
+            await ask("CONFIG SET appendonly yes")
+        return False
+    finally:
+        writer.close()
+
+
+async def keep_writing(port: int, operator_password: str, told: Callable[[], None]) -> None:
+    """Mend it again and again, until cancelled; `told` hears of each time. A Valkey that is away is not our concern."""
+    while True:
+        await asyncio.sleep(MENDED_EVERY_S)
+        with suppress(OSError, EOFError, TimeoutError):
+            if await asyncio.wait_for(mend(port, operator_password), MENDED_EVERY_S * 2):
+                told()
