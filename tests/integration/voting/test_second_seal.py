@@ -174,7 +174,8 @@ async def test_what_is_public_follows_the_published_rankings_tally(
     """A newer tally is nobody's to see before two people publish the ranking that rests on it; auditors see all."""
     await _decided(office, await _held(office, receipts[2]), "exclude")
     await office.call("ann", "POST", "/seal")
-    digests = dict(await voting.context.pool.fetch("SELECT version, digest FROM tallies"))
+    rows = await voting.context.pool.fetch("SELECT version, digest FROM tallies")
+    digests: dict[int, str] = {row["version"]: row["digest"] for row in rows}
     for version, votes in ((1, 3), (2, 2)):
         told = {"version": 1 + version, "ranking_version": version, "tally_digest": digests[version]}
         await voting.add_round(msgspec.structs.replace(message, **told))
