@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 from msgspec.structs import fields
@@ -136,10 +135,8 @@ def _index_pdf(found: Archived, entries: list[Entry], number: str, index_csv: by
         )
         for each in entries
     )  # fmt: skip
-    made_on = found.confirmed_at.astimezone(ZoneInfo("Asia/Shanghai")).date()
-    return archive_index_pdf(
-        ArchiveIndex(found.title, number, found.office, made_on, files, version_code(index_csv))
-    )  # fmt: skip
+    code = version_code(index_csv)
+    return archive_index_pdf(ArchiveIndex(found.title, number, found.office, found.confirmed_on, files, code))
 
 
 def digest(algorithm: str, content: bytes) -> str:

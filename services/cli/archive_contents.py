@@ -26,7 +26,7 @@ _OF_THE_MOMENT_ENDINGS = ("days_left", "overdue", "_left")
 
 
 class Retention(StrEnum):
-    """How long a piece is kept (保管期限), as the State Archives' order No. 8 of 2006 names them, renewed by No. 10."""
+    """How long a piece is kept (保管期限), in the words of the State Archives Administration's order No. 8 of 2006."""
 
     FOR_EVER = "永久"
     YEARS_30 = "定期30年"
@@ -49,12 +49,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Archived:
-    """A finished round: `confirmed_at` is when its list was, from which the archive dates."""
+    """A finished round: `confirmed_on` is the day its list was confirmed, from which the archive dates."""
 
     round: str
     title: str
     office: str
-    confirmed_at: datetime
+    confirmed_on: date
     digest: str
     pieces: tuple[Piece, ...]
 
@@ -83,12 +83,12 @@ class RoundReader:
                 f"list {newest['version']} of {self._id} is not confirmed yet: objections are taken until {closes}, "
                 "then a meeting confirms it"
             )
-        confirmed_at = datetime.fromisoformat(newest["confirmed_at"])
         pieces = (
             *self._rules(facts), *self._applications(facts), *self._results(), *self._lists(newest["version"]),
-            *self._objections(), *self._projects(), *self._log(facts, confirmed_at),
+            *self._objections(), *self._projects(), *self._log(facts, newest["confirmed_at"]),
         )  # fmt: skip
-        return Archived(self._id, facts["title"], self._office, confirmed_at, facts["digest"], pieces)
+        confirmed_on = self._day(newest["confirmed_at"])
+        return Archived(self._id, facts["title"], self._office, confirmed_on, facts["digest"], pieces)
 
     def _rules(self, facts: Mapping[str, Any]) -> Iterator[Piece]:
         frozen_on = self._day(facts["frozen_at"])
@@ -197,12 +197,12 @@ class RoundReader:
             )  # fmt: skip
             yield from self._attached(folder, found["attachments"], title, head["unit_name"], Retention.YEARS_30)
 
-    def _log(self, facts: Mapping[str, Any], confirmed_at: datetime) -> Iterator[Piece]:
+    def _log(self, facts: Mapping[str, Any], confirmed_at: str) -> Iterator[Piece]:
         """Up to the confirmation: later entries would make each archive another one."""
-        until = confirmed_at.isoformat().replace("+", "%2B")
+        until = part(confirmed_at)
         entries = self._file(f"{REGISTRY}/log/export?round={part(self._id)}&to={until}")
         yield Piece(
-            "7-log/log.jsonl", f"{facts['title']}操作日志", self._office, self._day(confirmed_at.isoformat()),
+            "7-log/log.jsonl", f"{facts['title']}操作日志", self._office, self._day(confirmed_at),
             Retention.YEARS_10, entries or b"",
         )  # fmt: skip
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import signal
-import socket
+import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.cli.embedded.home import free_port
 from services.cli.people import Citizen, no_cookies
 from tests.system.conftest import TUNED
 from tests.system.town import PROJECT
@@ -28,6 +30,15 @@ from tests.system.town import PROJECT
 RUNBOOK = PROJECT / "deploy" / "README.md"
 _BLOCK = re.compile(r"^## ([^\n]+)$|^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WITHIN_S = 120
+# The command itself; `up` only keeps away from the ports of other platforms on this machine.
+_COMMAND = """import sys
+if sys.argv[1:2] == ["up"]:
+    import pytest
+    from tests.system.town import use_own_ports
+    use_own_ports(pytest.MonkeyPatch())
+from services.cli.main import main
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -123,11 +134,12 @@ def _pattern(expected: list[str]) -> re.Pattern[str]:
 
 @pytest.fixture
 async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
-    for name in (".venv", "deploy"):
-        (tmp_path / name).symlink_to(PROJECT / name)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    (tmp_path / "deploy").symlink_to(PROJECT / "deploy")
+    command = tmp_path / ".venv" / "bin" / "pingxuan"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!{sys.executable}\n{_COMMAND}", "utf-8")
+    command.chmod(0o755)
+    port = free_port(random.SystemRandom().randrange(20_000, 31_000), set())
     kept = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "PINGXUAN_HOME"))}
     environment = kept | TUNED | {"PYTHONPATH": str(PROJECT), "LC_ALL": "C.UTF-8"}
     process = await asyncio.create_subprocess_exec(
@@ -172,6 +184,8 @@ async def test_every_command_of_the_runbook_does_what_it_says(shell: Shell) -> N
         *before, note = runbook.pop("Back up")
         await shell.play([*before, note])
         late, _ = await voter(http, "small-rehearsal-1")
+        # A hint travels to Valkey with the next batch.
+        assert (await late.vote(["S2"])).json()["reason"] == "already_voted"
         await shell.play(runbook.pop("Restore"))
         assert (await early.vote(["S2"])).json()["reason"] == "already_voted"
         # This ballot came after the moment: it is undone, and what Valkey remembers of it counts for nothing.

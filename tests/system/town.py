@@ -64,6 +64,7 @@ def use_own_ports(environment: pytest.MonkeyPatch) -> None:
         ports = {service: base + offset + place for place, service in enumerate(SERVICES)}
         environment.setattr(supervisor, name, ports)
     environment.setattr(supervisor, "PORT", base + 6)
+    environment.setattr(supervisor, "PLATFORM_METRICS_PORT", base + 7)
 
 
 @dataclass

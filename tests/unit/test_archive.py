@@ -10,7 +10,7 @@ import hashlib
 import io
 import subprocess
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ PIECES = (
     ),
     Piece("4-lists/minutes-1.pdf", "会议纪要", "办公室", date(2020, 11, 23), Retention.FOR_EVER, b"%PDF-1.4 a scan"),
 )  # fmt: skip
-ROUND = Archived("kunming", "昆明评选", "办公室", datetime(2020, 11, 23, 8, tzinfo=UTC), "ab" * 32, PIECES)
+ROUND = Archived("kunming", "昆明评选", "办公室", date(2020, 11, 23), "ab" * 32, PIECES)
 
 
 @pytest.fixture(scope="module")
