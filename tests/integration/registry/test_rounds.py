@@ -269,7 +269,10 @@ async def test_a_sealed_round_without_lots_or_unknown_here_changes_nothing(regis
 async def seal(registry: Registry, round_id: str, at: datetime) -> None:
     """What voting tells when it has sealed a round; the content is for scoring only."""
     # What happens to ballots after the seal is told in the same stream and concerns scoring alone.
-    sealed = [TallyMessage(round_id, 1, "digest", at, b"unreadable"), ReopenedMessage(round_id, 1, 1, 0, 0)]
+    sealed: list[Message] = [
+        TallyMessage(round_id, 1, "digest", at, b"unreadable"),
+        ReopenedMessage(round_id, 1, 1, 0, 0),
+    ]
     await publish(registry, VOTING_TALLIES, sealed)
 
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from services.cli.supervisor import PlatformServers
-from services.shared import live
+from services.shared import live, metrics
 from services.shared.tokens import LIFETIME
 from tests.integration.voting.conftest import Voting
 from tests.integration.voting.office import BASE, Office
@@ -162,6 +162,6 @@ async def test_what_cannot_be_read_is_told_as_old(
 
 def _open() -> tuple[float, float]:
     """Streams counted by the metric: of the public, of staff."""
-    public, staff = (live.live_streams.labels(audience.value)._value.get() for audience in
+    public, staff = (metrics.live_streams.labels(audience.value)._value.get() for audience in
                      (live.Audience.PUBLIC, live.Audience.STAFF))  # fmt: skip
     return public, staff
