@@ -81,7 +81,7 @@ async def state_document(context: Needs, frozen: FrozenRound) -> bytes:
         "ballots": await store.ballots_by_state(context.pool, frozen.number),
         "stations": await stations.report(context.pool, frozen),
         "sealed_at": frozen.sealed_at,
-        "tallies": await tally_store.lines(context.pool, frozen.number) if frozen.sealed_at else [],
+        "tallies": await tally_store.versions(context.pool, frozen.number) if frozen.sealed_at else [],
         "since_seal": await tally_store.since(context.pool, frozen.number) if frozen.sealed_at else None,
         "list_confirmed_at": frozen.message.list_confirmed_at,
         "forgotten": frozen.forgotten,

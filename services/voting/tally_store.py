@@ -24,13 +24,18 @@ class Sealed(msgspec.Struct, frozen=True):
     events_until: int
 
 
-class SealedLine(msgspec.Struct, frozen=True):
-    """A sealed tally in the office's list; ballots are those recorded, the excluded ones among them."""
+class Version(msgspec.Struct, frozen=True):
+    """A sealed tally as it is told to those on duty."""
 
     version: int
     digest: str
     sealed_at: datetime
     sealed_by: str
+
+
+class SealedLine(Version, frozen=True):
+    """A sealed tally in the office's list; ballots are those recorded, the excluded ones among them."""
+
     ballots: int
     excluded: int
 
@@ -83,8 +88,17 @@ async def content(reader: Connection | Pool, round_number: int, number: int) -> 
     return found
 
 
+async def versions(pool: Pool, round_number: int) -> list[Version]:
+    """Every version, the newest first; their contents, which may be large, are not looked at."""
+    rows = await pool.fetch(
+        "SELECT version, digest, sealed_at, sealed_by FROM tallies WHERE round_number = $1 ORDER BY version DESC",
+        round_number,
+    )
+    return [Version(**row) for row in rows]
+
+
 async def lines(pool: Pool, round_number: int) -> list[SealedLine]:
-    """Every version, the newest first."""
+    """The same with the counts of ballots that their contents tell."""
     rows = await pool.fetch(
         "SELECT version, digest, sealed_at, sealed_by, (c.body ->> 'ballots')::bigint AS ballots,"
         " (c.body ->> 'excluded')::bigint AS excluded"

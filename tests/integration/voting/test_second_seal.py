@@ -143,7 +143,7 @@ async def test_ballots_decided_on_after_the_seal_make_the_next_tally(
     assert (await _votes(voting, 2), await _votes(voting, 3)) == ((2, 1), (3, 0))
     assert await _told(voting) == [1, (1, 0, 0), (0, 1, 0), 2, (0, 0, 1), 3]
     state = (await office.call("aud", "GET", "/state")).json()
-    assert [(each["version"], each["excluded"]) for each in state["tallies"]] == [(3, 0), (2, 1), (1, 0)]
+    assert [(each["version"], each["sealed_by"]) for each in state["tallies"]] == [(3, "ann"), (2, "ann"), (1, "rules")]
     await _held(office, receipts[0])
     assert await violations({"voting": voting.database.app_url}) == []
     await break_each(voting.database.admin_url, DAMAGE, INVARIANTS)
