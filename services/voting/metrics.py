@@ -115,7 +115,11 @@ voting_ballots = elected(
     Gauge("voting_ballots", "Ballots of those rounds, by the round's phase and the ballot's state.", ["phase", "state"])
 )
 suspected_ballots = elected(
-    Gauge("suspected_ballots", "Ballots held, and what became of them, in unsealed rounds.", ["reason", "state"])
+    Gauge(
+        "suspected_ballots",
+        "Ballots held, and what became of them, in unsealed rounds; held ones also after a seal.",
+        ["reason", "state"],
+    )
 )
 decided_ballots = elected(
     Gauge("decided_ballots", "Held ballots of all rounds that were decided, by the decision.", ["state"])
