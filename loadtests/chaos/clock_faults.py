@@ -15,7 +15,9 @@ from datetime import UTC, datetime, timedelta
 
 from loadtests.chaos.scene import Scene
 
-HOUR, HALF = timedelta(hours=1), timedelta(minutes=30)
+HOUR, HALF, HOUR_S = timedelta(hours=1), timedelta(minutes=30), 3600
+# So little behind that a moment after the close would still lie inside the window.
+LITTLE_S = 5
 # Longer than the pause between two measurements of a clock, so that each fault is noticed by one.
 OFF_S = 7.0
 OPEN_S = 8
@@ -37,35 +39,35 @@ def clock_plays() -> dict[str, Play]:
     if not library():
         return {}
     return {
-        f"{name}_clock_{way}": _off(name, hours, play)
+        f"{name}_clock_{way}": _off(name, off_s, play)
         for name in ("voting", "postgres")
-        for way, hours, play in (
-            ("ahead_while_open", 1, _while_open),
-            ("behind_while_open", -1, _while_open),
-            ("behind_across_the_close", -1, _across_the_close),
-            ("ahead_before_opening", 1, _before_opening),
-            ("behind_after_the_close", -1, _after_the_close),
+        for way, off_s, play in (
+            ("ahead_while_open", HOUR_S, _while_open),
+            ("behind_while_open", -HOUR_S, _while_open),
+            ("behind_across_the_close", -HOUR_S, _across_the_close),
+            ("ahead_before_opening", HOUR_S, _before_opening),
+            ("behind_after_the_close", -LITTLE_S, _after_the_close),
         )
     }
 
 
-def _off(name: str, hours: int, play: Callable[[Scene, str, int], Awaitable[None]]) -> Play:
+def _off(name: str, off_s: int, play: Callable[[Scene, str, int], Awaitable[None]]) -> Play:
     async def act(scene: Scene) -> None:
         if name == "postgres":
             scene.audit_excused = EXCUSED
-        await play(scene, name, hours)
+        await play(scene, name, off_s)
 
     return act
 
 
 @asynccontextmanager
 async def movable(scene: Scene, name: str) -> AsyncIterator[Callable[[int], None]]:
-    """The process runs under libfaketime; what is yielded sets its clock so many hours off."""
+    """The process runs under libfaketime; what is yielded sets its clock so many seconds off."""
     file = scene.folder.resolve() / "clock"
 
-    def set_off(hours: int) -> None:
+    def set_off(seconds: int) -> None:
         aside = file.with_suffix(".new")
-        aside.write_text(f"{hours * 3600:+d}\n")
+        aside.write_text(f"{seconds:+d}\n")
         aside.replace(file)
 
     set_off(0)
@@ -83,13 +85,13 @@ async def movable(scene: Scene, name: str) -> AsyncIterator[Callable[[int], None
         await scene.stage.settled()
 
 
-async def _while_open(scene: Scene, name: str, hours: int) -> None:
+async def _while_open(scene: Scene, name: str, off_s: int) -> None:
     """Nobody is refused for a window that is open, and no tally is sealed before its time."""
     async with movable(scene, name) as set_off:
         await scene.open()
 
         async def fault(_: Scene) -> None:
-            set_off(hours)
+            set_off(off_s)
             await asyncio.sleep(OFF_S)
             set_off(0)
 
@@ -98,25 +100,25 @@ async def _while_open(scene: Scene, name: str, hours: int) -> None:
             scene.controls.append("the round is not open any more")
 
 
-async def _across_the_close(scene: Scene, name: str, hours: int) -> None:
+async def _across_the_close(scene: Scene, name: str, off_s: int) -> None:
     """The window ends while the clock is off; who comes afterwards stays outside."""
     async with movable(scene, name) as set_off:
         await scene.open(OPEN_S)
         await scene.crowd.arrive(ARRIVALS // 2, 0.05)
-        set_off(hours)
+        set_off(off_s)
         await _arrive_past(scene, scene.window[1] + 2.0)
         healed_at = await scene.recorder.moment("the fault ends")
         set_off(0)
         await scene.recover(healed_at, with_ballot=False)
 
 
-async def _before_opening(scene: Scene, name: str, hours: int) -> None:
+async def _before_opening(scene: Scene, name: str, off_s: int) -> None:
     """The window opens in half an hour; a clock that runs ahead does not open it sooner."""
     now = datetime.now(UTC)
     async with movable(scene, name) as set_off:
         await scene.freeze(None, (_text(now + HALF), _text(now + 2 * HOUR)))
         await scene.know()
-        set_off(hours)
+        set_off(off_s)
         await _arrive_past(scene, time.time() + OFF_S)
         healed_at = await scene.recorder.moment("the fault ends")
         set_off(0)
@@ -124,14 +126,14 @@ async def _before_opening(scene: Scene, name: str, hours: int) -> None:
         scene.ends_unopened = True
 
 
-async def _after_the_close(scene: Scene, name: str, hours: int) -> None:
-    """The window ended a while ago; a clock that runs behind does not open it again."""
-    now = datetime.now(UTC)
+async def _after_the_close(scene: Scene, name: str, off_s: int) -> None:
+    """The window has just ended; a clock that runs a little behind does not open it again."""
     async with movable(scene, name) as set_off:
-        await scene.freeze(None, (_text(now - 2 * HOUR), _text(now - HALF)))
-        await scene.know()
-        set_off(hours)
-        await _arrive_past(scene, time.time() + OFF_S)
+        await scene.open(OPEN_S)
+        await scene.crowd.arrive(ARRIVALS // 4, 0.05)
+        await asyncio.sleep(max(0.0, scene.window[1] - time.time()))
+        set_off(off_s)
+        await _arrive_past(scene, scene.window[1] - off_s)
         healed_at = await scene.recorder.moment("the fault ends")
         set_off(0)
         await scene.recover(healed_at, with_ballot=False)
