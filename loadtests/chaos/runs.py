@@ -7,6 +7,7 @@ time, a series in runs and minutes.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,6 +34,8 @@ RUN_S_MAX, END_S_MAX = 150.0, 90.0
 BACKLOG_S_MAX = 1800.0
 # Rounds are closed together: each needs seconds of notice and grace, in which nothing happens.
 TOGETHER = 8
+# A planted bug may need luck to show: so many seeds are tried of each schedule that must notice it.
+SEEDS_TRIED = (1, 2, 3)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -90,9 +93,9 @@ async def play_planted(
 
 async def _noticed(stage: Stage, chosen: Sequence[Schedule], mutant: Mutant) -> str:
     """The first schedule with a finding, and which; each run has a round of its own, and so a name of its own."""
-    for schedule in chosen:
+    for schedule, seed in itertools.product(chosen, SEEDS_TRIED):
         named = replace(schedule, name=f"{mutant.name[:30]}_{schedule.name[:24]}")
-        (result,) = await _play_some(stage, [(named, 1)])
+        (result,) = await _play_some(stage, [(named, seed)])
         if not result.is_good:
             return f"{schedule.name}: {result.error or result.findings[0].kind}"
     return ""
