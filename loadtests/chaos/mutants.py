@@ -102,11 +102,6 @@ MUTANTS = (
         ("postgres_stopped", "postgres_delayed"),
     ),
     Mutant(
-        "receipts_by_place_in_the_batch",
-        (Change(LEDGER, "entry = given[receipt]\n", "entry = batch[start // RECEIPT_BYTES]\n"),),
-        ("postgres_stopped", "postgres_delayed", "postgres_commit_reply_lost"),
-    ),
-    Mutant(
         "a_repeat_is_told_already_voted",
         (Change(ADMISSION, "        if recorded.ballot_id == entry.ballot_id:\n",
                 "        if recorded.ballot_id == entry.ballot_id and recorded.fresh:\n"),),
