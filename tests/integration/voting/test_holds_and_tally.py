@@ -213,6 +213,16 @@ async def test_the_ledger_refuses_every_change(voting: Voting, office: Office) -
         await owner.close()
 
 
+async def test_a_worker_whose_clock_is_off_seals_nothing(voting: Voting, office: Office) -> None:
+    right, voting.context.clock.offset_s = voting.context.clock.offset_s, 30.0
+    try:
+        answer = await office.call("ann", "POST", "/seal")
+    finally:
+        voting.context.clock.offset_s = right
+    assert (answer.status_code, answer.json()["reason"]) == (503, "overloaded"), answer.text
+    assert (await office.call("ann", "POST", "/seal")).json()["reason"] == "window_open"
+
+
 async def test_a_batch_after_the_seal_is_turned_away(voting: Voting, office: Office) -> None:
     """What a stopped worker would do: its ballot was received in time, its batch comes after the seal."""
     citizen = voting.citizen()
