@@ -17,6 +17,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_401_UNAU
 from services.scoring import names, sheet_form, sheets, store, views
 from services.scoring.desk import Desk, desk_of, pages_of
 from services.scoring.office import reading
+from services.scoring.office import store as office_store
 from services.scoring.panels import panel
 from services.scoring.records import Sheet, SheetState
 from services.scoring.rounds import Round
@@ -51,6 +52,7 @@ async def _queue(desk: Desk, round_: Round, expert: Staff) -> Json:
         "next": next(waiting, None),
         "letter": await panel.unsigned_letter(desk, round_, expert),
         "turn": await _turn(desk, round_, expert),
+        "reminded_at": (await office_store.reminded(desk.pool, round_.id)).get(expert.username, (None, 0))[0],
     }
 
 

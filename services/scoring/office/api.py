@@ -61,7 +61,7 @@ class EntryBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RemindersBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Who was reminded, and by which means, like a telephone call."""
+    """Who is reminded: their own page shows it; and by which other means, like a telephone call."""
 
     experts: list[str]
     way: str
@@ -209,7 +209,9 @@ async def show_progress(request: AnyRequest, round_id: FromPath[str]) -> Json:
     return {"round": found.id, "window": found.window_state(desk.clock.now()), "panels": panels}
 
 
-@post("/rounds/{round_id:str}/reminders", summary="Note who was reminded; nothing is sent")
+@post(
+    "/rounds/{round_id:str}/reminders", summary="Remind experts on their page, or note another way; no message is sent"
+)
 async def note_reminders(request: AnyRequest, round_id: FromPath[str], data: JSONBody[RemindersBody]) -> Json:
     desk = desk_of(request)
     official = await desk.door.require(request, Role.ADMINISTRATOR)

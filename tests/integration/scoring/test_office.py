@@ -179,4 +179,7 @@ async def test_the_board_tells_who_is_behind_and_was_reminded(panel: Scoring) ->
     major = next(each for each in board if each["group"] == "level=major")
     told = [(each["expert"], each["assigned"], each["open"], each["reminders"]) for each in major["experts"]]
     assert told == [("li", 2, 2, 1), ("xu", 2, 1, 0)]
+    for expert, is_told in (("li", True), ("xu", False)):
+        page = await panel.http.get("/expert", headers=panel.headers(expert) | {"accept": "text/html"})
+        assert ("提醒您" in page.text) is is_told, expert
     assert (await panel.call("GET", f"{ROUND}/progress", "xu")).status_code == 403
