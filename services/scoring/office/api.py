@@ -209,9 +209,7 @@ async def show_progress(request: AnyRequest, round_id: FromPath[str]) -> Json:
     return {"round": found.id, "window": found.window_state(desk.clock.now()), "panels": panels}
 
 
-@post(
-    "/rounds/{round_id:str}/reminders", summary="Remind experts on their page, or note another way; no message is sent"
-)
+@post("/rounds/{round_id:str}/reminders", summary="Remind experts on their page; no message is sent")
 async def note_reminders(request: AnyRequest, round_id: FromPath[str], data: JSONBody[RemindersBody]) -> Json:
     desk = desk_of(request)
     official = await desk.door.require(request, Role.ADMINISTRATOR)
