@@ -76,6 +76,10 @@ def _digest_of(files: tuple[tuple[str, int], ...]) -> str:
     return whole.hexdigest()[:12]
 
 
+# What is over in seconds: the page of such a refusal looks again by itself.
+_PASSING = ("unavailable", "staff_stale")
+
+
 class Pages:
     """Renders the templates of one service; `folder` is the service's package folder."""
 
@@ -140,6 +144,7 @@ class Pages:
         return self.render(
             request, "refusal.html", status=known.status, reason=known.value, status_code=known.status,
             detail=refusal.detail, headline=known.headline,
+            retries=request.method == "GET" and known.value in _PASSING,
         )  # fmt: skip
 
 

@@ -73,9 +73,12 @@ class Site:
         form = {"username": username, "name": name, "roles": [role], "password": PASSWORD}
         answer = self.client.post("/api/registry/v1/staff", form)
         assert answer.status == 201, answer
-        # Who signs in before the others have heard of them would be sent away from their pages.
+        self.until_known(username)
+
+    def until_known(self, username: str) -> None:
+        """Who signs in before the others have heard of them is asked to wait a few seconds."""
         deadline = time.monotonic() + 60
-        while any(self.client.get(f"/api/{each}/v1/status", actor=username).status == 401 for each in FOLLOWERS):
+        while any(self.client.get(f"/api/{each}/v1/status", actor=username).status in (401, 503) for each in FOLLOWERS):
             assert time.monotonic() < deadline, f"voting and scoring have not heard of {username}"
             time.sleep(0.1)
 

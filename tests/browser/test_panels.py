@@ -78,6 +78,7 @@ async def _accept_invitation(page: Page, site: Site) -> None:
     await page.fill("#password", PASSWORD)
     await page.click("#accept button[type=submit]")
     await page.wait_for_url("**/sign-in")
+    site.until_known(INVITED)
     await sign_in(page, INVITED, "/expert")
     await expect(page.locator("main")).to_contain_text("评审专家承诺书")
     await page.click("button[value=sign]")

@@ -1,4 +1,4 @@
-// On the proxy's own page while a service is away: looks whether it is back, each phone at its own time, and reloads.
+// On a page that could not be answered yet: looks whether it can now, each phone at its own time, and reloads.
 
 const LEAST_MS = 4000;
 const SPAN_MS = 8000;
