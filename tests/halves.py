@@ -1,6 +1,7 @@
 """`make test`: the tests in two processes side by side, since either alone leaves half of a two-core machine idle.
 
-What starts browsers is one half, what starts services the other; each writes to a file and is told when it has ended.
+What starts whole platforms is one half, what starts single services the other; each writes to a file and is told when
+it has ended.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 HALVES = {
-    "browser": ("tests/browser", "tests/guide", "tests/tidy"),
-    "services": ("tests/integration", "tests/system", "tests/unit"),
+    "platforms": ("tests/browser", "tests/guide", "tests/system", "tests/tidy"),
+    "services": ("tests/integration", "tests/unit"),
 }
 NO_TESTS_FOUND = 5
 
