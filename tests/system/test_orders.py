@@ -13,7 +13,7 @@ import pytest
 
 from services.cli.embedded.home import StartFailed
 from tests.support.waiting import wait_until
-from tests.system.town import PROJECT, SERVICES, Town
+from tests.system.town import PROJECT, SERVICES, Town, own_environment
 
 
 async def start(town: Town, name: str) -> None:
@@ -48,10 +48,9 @@ async def test_a_service_runs_alone_from_the_platforms_file(town: Town, name: st
     platform = town.platform
     await platform.stop_process(name)
     try:
-        environment = {key: value for key, value in os.environ.items() if not key.endswith("_URL")}
-        environment |= {"PINGXUAN_HOME": str(platform.home.folder), "PYTHONPATH": str(PROJECT)}
+        home = platform.home.folder
         alone = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"services.{name}", env=environment, cwd=platform.home.folder,
+            sys.executable, "-m", f"services.{name}", env=own_environment(home), cwd=home,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -85,10 +84,9 @@ async def test_a_service_without_settings_is_told_in_one_sentence(town: Town, na
 
 
 async def test_a_service_on_a_taken_port_is_told_in_one_sentence(town: Town) -> None:
-    environment = {key: value for key, value in os.environ.items() if not key.endswith("_URL")}
-    environment |= {"PINGXUAN_HOME": str(town.platform.home.folder), "PYTHONPATH": str(PROJECT)}
+    home = town.platform.home.folder
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.scoring", env=environment, cwd=town.platform.home.folder,
+        sys.executable, "-m", "services.scoring", env=own_environment(home), cwd=home,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, told = await asyncio.wait_for(process.communicate(), 30)

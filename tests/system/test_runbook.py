@@ -25,7 +25,7 @@ import pytest
 from services.cli.embedded.home import free_port
 from services.cli.people import Citizen, no_cookies
 from tests.system.conftest import TUNED
-from tests.system.town import PROJECT
+from tests.system.town import PROJECT, own_environment
 
 RUNBOOK = PROJECT / "deploy" / "README.md"
 _BLOCK = re.compile(r"^## ([^\n]+)$|^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -140,8 +140,8 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     command.write_text(f"#!{sys.executable}\n{_COMMAND}", "utf-8")
     command.chmod(0o755)
     port = free_port(random.SystemRandom().randrange(20_000, 31_000), set())
-    kept = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "PINGXUAN_HOME"))}
-    environment = kept | TUNED | {"PYTHONPATH": str(PROJECT), "LC_ALL": "C.UTF-8"}
+    environment = own_environment(tmp_path, LC_ALL="C.UTF-8") | TUNED
+    del environment["PINGXUAN_HOME"]
     process = await asyncio.create_subprocess_exec(
         "bash", "--norc", cwd=tmp_path, env=environment, stdin=PIPE, stdout=PIPE, stderr=STDOUT, limit=1 << 20
     )

@@ -56,13 +56,13 @@ async def preview_says(town: Town, wanted: str) -> None:
 
 
 async def test_ballots_excluded_after_publication_make_another_tally_and_ranking(town: Town, tmp_path: Path) -> None:
-    for name in ("wang", "li"):
+    for name in ("qian", "sun"):
         await act(town, "platform", f"{REGISTRY}/staff", {"username": name, "name": name, "roles": ["administrator"]})
     await town.load_round(ROUND, OPEN_S, files=FILES)
     bought, _ = await asyncio.gather(town.vote(ROUND, ["c1"], 3), town.vote(ROUND, ["c2"], 2))
     await sealed(town, ROUND)
     await preview_says(town, "")
-    code, _, error = await town.command("rounds", "publish", ROUND, "wang", "li")
+    code, _, error = await town.command("rounds", "publish", ROUND, "qian", "sun")
     assert code == 0, error
     assert (await exported(town, tmp_path, 1))[:2] == ["c1", "c2"]
 
@@ -70,8 +70,8 @@ async def test_ballots_excluded_after_publication_make_another_tally_and_ranking
     form = {"ballots": [each.receipt for each in bought[:2]], "reason": "bought_votes", "evidence": "异议成立"}
     hold = f"{holds}/{(await act(town, 'wang', holds, form))['hold']}"
     await preview_says(town, "holds_open")
-    await act(town, "wang", f"{hold}/decisions", {"decision": "exclude", "reason": "转账记录"})
-    await act(town, "li", f"{hold}/confirmations")
+    await act(town, "qian", f"{hold}/decisions", {"decision": "exclude", "reason": "转账记录"})
+    await act(town, "sun", f"{hold}/confirmations")
     await preview_says(town, "tally_missing")
 
     parent = town.platform.processes["voting"].pid
@@ -87,7 +87,7 @@ async def test_ballots_excluded_after_publication_make_another_tally_and_ranking
     assert await sealed_again()
     assert await votes_of(town, "c1") == 3
     why = ("--cause", "ballots_excluded", "--reason", "异议成立，剔除两张")
-    code, _, error = await town.command("rounds", "publish", ROUND, "wang", "li", *why)
+    code, _, error = await town.command("rounds", "publish", ROUND, "qian", "sun", *why)
     assert code == 0, error
     await wait_until(lambda: _is(town, "c1", 1), 10, "the new counts are public")
     assert (await exported(town, tmp_path, 2))[:2] == ["c2", "c1"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import sys
@@ -17,7 +16,7 @@ import pytest
 
 from services.cli.embedded.home import Home
 from services.cli.embedded.processes import record_of
-from tests.system.town import CANDIDATES, PROJECT, RULES
+from tests.system.town import CANDIDATES, RULES, own_environment
 
 NAMES = {"postgres", "valkey", "registry", "voting", "scoring", "caddy"}
 
@@ -30,14 +29,9 @@ def taken() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def environment_of(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-    return kept | {"PINGXUAN_HOME": str(home), "PYTHONPATH": str(PROJECT)}
-
-
 async def run(home: Path, *arguments: str) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli.main", *arguments, env=environment_of(home), cwd=home.parent,
+        sys.executable, "-m", "services.cli.main", *arguments, env=own_environment(home), cwd=home.parent,
         stdout=PIPE, stderr=PIPE, start_new_session=True,
     )  # fmt: skip
 

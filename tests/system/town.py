@@ -57,6 +57,12 @@ CANDIDATES = "candidate,title,unit,channel,category,level\n" + "".join(
 )
 
 
+def own_environment(home: Path, **more: str) -> dict[str, str]:
+    """For a process that finds servers by the platform's file alone; what else was set for these tests stays set."""
+    names = (name for name in os.environ if not name.endswith("_URL") or name == "VOTING_IDENTITY_URL")
+    return {name: os.environ[name] for name in names} | {"PINGXUAN_HOME": str(home), "PYTHONPATH": str(PROJECT)} | more
+
+
 def use_own_ports(environment: pytest.MonkeyPatch) -> None:
     """Ports of our own: one that is free while a service is down would be taken by another platform of this machine."""
     base = random.SystemRandom().randrange(20_000, 31_000)
@@ -250,10 +256,9 @@ class Town:
 
     async def command(self, *arguments: str, stdin: str = "", **variables: str) -> tuple[int, str, str]:
         """(exit code, standard output, standard error) of `pingxuan …` as an operator runs it, away from the tree."""
-        environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-        environment |= {"PINGXUAN_HOME": str(self.platform.home.folder), "PYTHONPATH": str(PROJECT), **variables}
+        home = self.platform.home.folder
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.cli.main", *arguments, env=environment, cwd=self.platform.home.folder,
+            sys.executable, "-m", "services.cli.main", *arguments, env=own_environment(home, **variables), cwd=home,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, error = await asyncio.wait_for(process.communicate(stdin.encode()), 120)

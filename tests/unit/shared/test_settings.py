@@ -89,7 +89,7 @@ def test_a_secret_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 
 def test_every_settings_name_carries_its_unit() -> None:
     """A number of seconds, bytes or tries says so in its name."""
-    units = r"(_s|_ms|_max|_min|_bytes|_per_minute|_per_hour|_allowance|_retries|_cost|port|workers)$"
+    units = r"(_s|_ms|_max|_min|_bytes|_per_minute|_per_hour|_allowance|_retries|_cost|port|workers|shards)$"
     numbers = [
         each.name for each in msgspec.structs.fields(VotingSettings)
         if isinstance(each.default, int | float) and not isinstance(each.default, bool)
