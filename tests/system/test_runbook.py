@@ -81,18 +81,25 @@ class Shell:
             await self.type(step)
 
     async def type(self, step: Step) -> None:
-        """Type a command and compare; what runs in the background may say its lines later."""
-        command, pattern = self._here(step.command), _pattern([self._here(line) for line in step.expected])
+        """Type a command and compare; who is asked to repeat it repeats it."""
+        pattern = _pattern([self._here(line) for line in step.expected])
+        said, code = await self._typed(step, pattern)
+        while (asked := re.search(r"; repeat in (\d+) s ", said)) and code:
+            await asyncio.sleep(int(asked[1]))
+            said, code = await self._typed(step, pattern)
+        seen = f"$ {step.command}\n{said}\nexit {code}, expected:\n" + "\n".join(step.expected)
+        assert pattern.fullmatch(_ended(said)), seen
+        self.typed.append(step.command)
+
+    async def _typed(self, step: Step, pattern: re.Pattern[str]) -> tuple[str, int]:
+        """What a command says, and its exit code; what runs in the background may say its lines later."""
+        command = self._here(step.command)
         self._count += 1
         mark = f"--- {self._count} ended"
         assert self.process.stdin is not None
         self.process.stdin.write(f"{command}\necho; echo '{mark}' $?\n".encode())
         said, code = await self._until(mark)
-        if command.endswith("&"):
-            said = await self._later(said, pattern)
-        seen = f"$ {command}\n{said}\nexit {code}, expected:\n" + "\n".join(step.expected)
-        assert pattern.fullmatch(_ended(said)), seen
-        self.typed.append(step.command)
+        return (await self._later(said, pattern) if command.endswith("&") else said), code
 
     def _here(self, text: str) -> str:
         return text.replace("8000", str(self.port))
