@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -60,13 +60,17 @@ def processes_of(home: Home, name: str) -> list[int]:
     return [record.pid for record in servers_working_in(folder)]
 
 
-@asynccontextmanager
-async def tampered(pids: Iterable[int], calls: str, how: str) -> AsyncIterator[None]:
+def tampered(pids: Iterable[int], calls: str, how: str) -> AbstractAsyncContextManager[None]:
     """These processes, and those they fork, find such calls failing or slow until the block ends."""
+    return straced(pids, "-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:{how}")
+
+
+@asynccontextmanager
+async def straced(pids: Iterable[int], *options: str) -> AsyncIterator[None]:
+    """strace on these processes and what they fork, attached before the block begins and gone when it has ended."""
     targets = list(pids)
-    options = ["-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:{how}"]
     process = await asyncio.create_subprocess_exec(
-        "strace", *options, *(part for pid in targets for part in ("-p", str(pid))),
+        "strace", "-f", "-qq", *options, *(part for pid in targets for part in ("-p", str(pid))),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:

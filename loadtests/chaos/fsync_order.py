@@ -7,16 +7,15 @@ must have begun and ended. Three controls break exactly that and must be noticed
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loadtests.chaos.disk_faults import ATTACHED_WITHIN_S, has_strace, is_traced, processes_of
+from loadtests.chaos.disk_faults import has_strace, processes_of, straced
 from loadtests.chaos.mutants import ACKNOWLEDGED_EARLY, planting
 from loadtests.chaos.scene import Scene
 from loadtests.chaos.stage import Stage
@@ -69,23 +68,9 @@ async def watch(stage: Stage, name: str) -> tuple[int, int]:
         return uncovered(trace.read_text("utf-8", "replace").splitlines())
 
 
-@asynccontextmanager
-async def watched(pids: Sequence[int], trace: Path) -> AsyncIterator[None]:
+def watched(pids: Sequence[int], trace: Path) -> AbstractAsyncContextManager[None]:
     """strace on these processes and what they fork, into a file that is complete when the block has ended."""
-    process = await asyncio.create_subprocess_exec(
-        "strace", "-f", "-y", "-qq", "-s", "40", "-e", _CALLS, "-e", "signal=none", "-o", str(trace),
-        *(part for pid in pids for part in ("-p", str(pid))),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(ATTACHED_WITHIN_S):
-            while not all(is_traced(pid) for pid in pids):  # noqa: ASYNC110 - the kernel tells nobody
-                await asyncio.sleep(0.02)
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+    return straced(pids, "-y", "-s", "40", "-e", _CALLS, "-e", "signal=none", "-o", str(trace))
 
 
 def _judged(counts: tuple[int, int], *, breaks: bool) -> dict[str, Any]:
