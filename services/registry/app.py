@@ -181,7 +181,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         ]
         election = Election(settings.database_url, ELECTION_LOCK, "registry-election")
         loops = ElectedLoops(election, [*_steps(pool, redis, clock), *sweeps])
-        door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
+        door = StaffDoor(pool, verifier, settings.staff_lag_max_s, copies=False)
         addresses = Addresses(settings.trusted_proxies)
         app.state.parts = Parts(
             settings, pool, redis, clock, door, sessions, addresses, pages, admission, files,

@@ -1,7 +1,7 @@
 """Who is staff and what they may do, from this service's own copy of `registry.staff`.
 
-Used by the voting and scoring services; the registry checks the same claims against its accounts. A request is
-authorised by `require(connection, roles)`; acts that need two people call `fresh_enough` first.
+The registry checks the same claims against its accounts themselves. A request is authorised by `require(request,
+roles)`, a page by `visitor`; acts that need two people call `require_fresh` first.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ async def apply_staff(connection: Connection, message: Message) -> None:
 
 
 class StaffDoor:
-    """Authorises staff in a service that follows `registry.staff`."""
+    """Authorises staff by the accounts of this database: its own ones, or copies that follow `registry.staff`."""
 
-    def __init__(self, pool: Pool, verifier: StaffVerifier, lag_max_s: float) -> None:
-        self._pool, self._verifier, self._lag_max_s = pool, verifier, lag_max_s
+    def __init__(self, pool: Pool, verifier: StaffVerifier, lag_max_s: float, *, copies: bool = True) -> None:
+        self._pool, self._verifier, self._lag_max_s, self._copies = pool, verifier, lag_max_s, copies
 
     async def identify(self, request: Request[Any, Any, Any]) -> Staff | None:
         """The member of staff behind a request, or None."""
@@ -116,12 +116,12 @@ class StaffDoor:
         """Who looks at a page: signed in, with one of `roles` where some are named.
 
         Raises SignInFirst, which becomes the way to renew the sign-in and back; Refusal forbidden, or staff_stale where
-        renewing did not help: going there again would lead back here for ever.
+        renewing did not help, since a copy lags: going there again would lead back here for ever.
         """
         staff = await self.identify(request)
         if staff is None:
             claims = self._verifier.verify(bearer(request))
-            if claims is not None and datetime.now(UTC) - claims.issued_at < _JUST_RENEWED:
+            if self._copies and claims is not None and datetime.now(UTC) - claims.issued_at < _JUST_RENEWED:
                 detail = "This account is not known here yet, or is disabled; repeat in a moment."
                 raise Refusal(CommonReason.STAFF_STALE, detail, retry_after_s=5)
             raise SignInFirst

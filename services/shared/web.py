@@ -186,6 +186,10 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        method = str(scope["method"])
+        if method == "HEAD":
+            # Answered as GET: the server leaves the body out, since it keeps the scope it made.
+            scope = {**scope, "method": "GET"}
         if scope["path"].startswith("/static/"):
             scope = {**scope, "path": _VERSIONED.sub("/static/", scope["path"], count=1)}
         identity = request_identity(scope)
@@ -211,7 +215,6 @@ class Edge:
             metrics.http_in_flight.dec()
             # Litestar leaves the template of the route it matched; what matched nothing is one label.
             route = scope.get("path_template") or "unmatched"
-            method = str(scope["method"])
             metrics.http_requests_total.labels(method, route, status).inc()
             if STREAMED not in scope:
                 metrics.http_request_seconds.labels(method, route).observe(time.perf_counter() - started)

@@ -113,6 +113,9 @@ async def test_a_page_lets_in_who_has_the_role_or_sends_to_renew_the_sign_in(cha
     # Somebody whose sign-in was renewed a moment ago would come back here for ever.
     with pytest.raises(Refusal, match="staff_stale"):
         await door.visitor(request(token("s9")), Role.EXPERT)
+    # Where the accounts themselves are, nothing lags: the account is gone or disabled.
+    with pytest.raises(SignInFirst):
+        await StaffDoor(channel.read_model, VERIFIER, 30, copies=False).visitor(request(token("s9")), Role.EXPERT)
 
 
 async def test_an_act_of_two_people_fails_closed_when_the_staff_records_lag(channel: Channel, door: StaffDoor) -> None:

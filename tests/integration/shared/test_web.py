@@ -131,6 +131,12 @@ async def test_a_page_of_staff_leads_to_renewing_the_sign_in_and_back_with_its_q
     assert sent.headers["location"] == "/sign-in/renew?next=/desk%3Flist%3D2"
 
 
+@pytest.mark.parametrize("path", ["/api/tests/v1/things/1", "/form"])
+async def test_only_the_head_may_be_asked_for(http: httpx.AsyncClient, path: str) -> None:
+    whole, head = await http.get(path), await http.head(path)
+    assert (head.status_code, head.headers["content-length"]) == (200, whole.headers["content-length"])
+
+
 async def test_another_method_is_405(http: httpx.AsyncClient) -> None:
     check_problem(await http.put("/api/tests/v1/things/1"), 405, "method_not_allowed")
 
