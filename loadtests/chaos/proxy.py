@@ -18,6 +18,8 @@ from typing import Any, TypeAlias
 
 _CREDENTIALS = struct.Struct("3i")
 _CHUNK_BYTES = 65536
+# When a server asks whether anybody is there, and how often (services/shared/postgres.py): 10 s and three times 5 s.
+KEEPALIVE_S = 25.0
 
 Reader: TypeAlias = asyncio.StreamReader
 Writer: TypeAlias = asyncio.StreamWriter
@@ -114,8 +116,8 @@ class Line:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             if self.is_mute:
-                # The side that is left hears nothing of it.
-                await asyncio.wait(pumps)
+                # The side that is left hears nothing of it until its keepalive finds out.
+                await asyncio.wait(pumps, timeout=KEEPALIVE_S)
         finally:
             for pump in pumps:
                 pump.cancel()

@@ -33,8 +33,13 @@ _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _MIGRATION_LOCK = 0x70780001
 _START_WAIT_S = 30.0
 _RELEASE_S = 1.0
+# Shorter than anybody waits: a server that is there takes a session within milliseconds.
+_CONNECT_S = 3.0
+_POOLED_IDLE_S = 300
 # A leader asks once a second.
 _SILENT_MAX_MS = 5000
+# How the server finds out that a worker's machine is gone: otherwise its sessions stand for hours and use up the room.
+_SESSION = {"timezone": "UTC", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 # The last one: of several servers none takes writes, as before a standby is promoted.
 _AWAY = (
     OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
@@ -75,15 +80,16 @@ async def open_pool(url: str, *, size_max: int, statement_timeout_s: float, name
         min_size=1,
         max_size=size_max,
         max_queries=50_000,
-        max_inactive_connection_lifetime=300,
+        max_inactive_connection_lifetime=_POOLED_IDLE_S,
         connect=None,
         setup=None,
         reset=None,
         loop=None,
         command_timeout=statement_timeout_s,
-        timeout=10,
+        timeout=_CONNECT_S,
         init=_prepare,
-        server_settings={"application_name": name, "timezone": "UTC"},
+        # The pool itself ends what is idle; the server only what the pool has lost.
+        server_settings={"application_name": name, "idle_session_timeout": f"{_POOLED_IDLE_S * 1200}", **_SESSION},
     )
 
 
@@ -94,8 +100,8 @@ async def connect(
     connection = await asyncpg.connect(
         url,
         command_timeout=statement_timeout_s,
-        timeout=10,
-        server_settings={"application_name": name, "timezone": "UTC", **(more or {})},
+        timeout=_CONNECT_S,
+        server_settings={"application_name": name, **_SESSION, **(more or {})},
     )
     await _prepare(connection)
     return connection

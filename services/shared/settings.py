@@ -62,7 +62,9 @@ class ServiceSettings(SiteSettings, frozen=True, kw_only=True):
     ] = ""
     log_level: Annotated[str, Doc(description="debug, info, warning or error.")] = "info"
     pool_max: Annotated[int, Doc(description="Connections to PostgreSQL per worker, at most.", ge=2)] = 8
-    statement_timeout_s: Annotated[float, Doc(description="A statement that takes longer fails.", gt=0)] = 15.0
+    statement_timeout_s: Annotated[
+        float, Doc(description="A statement that takes longer fails, and its connection is given up.", gt=0)
+    ] = 5.0
     body_max_bytes: Annotated[int, Doc(description="Request bodies longer than this are refused.", ge=1024)] = 1 << 20
     live_streams_max: Annotated[
         int, Doc(description="Pages kept fresh by a stream per worker, half of them public; others ask again.", ge=2)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -24,6 +25,8 @@ RECEIPT_BYTES = 12
 _SALT_BYTES = 16
 _READ_ROWS = 2000
 _CLOSED_WITHIN_S = 0.5
+# A line that was silent for longer is tried before ballots are trusted to it, and must answer within so much.
+_SILENT_MAX_S, _TRIED_FOR_S = 1.0, 1.0
 _SHARD = b"\0"
 _NOTHING = bytes(8)
 _by_key = attrgetter("key")
@@ -53,6 +56,7 @@ class LedgerWriter:
         self._url, self._timeout_s = url, timeout_s
         self._connection: Dedicated | None = None
         self._statement: Any = None
+        self._heard_at = 0.0
 
     async def record(self, entries: Sequence[Entry]) -> list[Recorded | None]:
         """What stands in the ledger for each entry after the commit; None: the round is sealed, or nothing found.
@@ -93,16 +97,28 @@ class LedgerWriter:
             *map(list, zip(*kinds, strict=True)),
             timeout=self._timeout_s,
         )
+        self._heard_at = time.monotonic()
         return rows
 
     async def _prepared(self) -> Any:
+        await self._try_silent()
         if self._connection is None or self._connection.is_closed():
             self._statement = None
             self._connection = await connect(self._url, statement_timeout_s=self._timeout_s, name="voting-ledger")
             # A plan made once for batches of every size: unnest's row estimate does not depend on the parameters.
             await self._connection.execute("SET plan_cache_mode = force_generic_plan")
             self._statement = await self._connection.prepare(_RECORD)
+            self._heard_at = time.monotonic()
         return self._statement
+
+    async def _try_silent(self) -> None:
+        """Drop a line that leads nowhere any more: a batch would find out only by its own, longer time."""
+        if self._connection is None or time.monotonic() - self._heard_at < _SILENT_MAX_S:
+            return
+        try:
+            await self._connection.fetchval("SELECT 1", timeout=_TRIED_FOR_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self.drop()
 
     async def drop(self) -> None:
         """Forget the connection: its state is unknown.

@@ -100,9 +100,6 @@ class VotingSettings(IdentitySettings, frozen=True, kw_only=True):
     ]
     tally_key_file: Annotated[str, Doc(description="File with the key that seals tallies on their way to scoring.")]
 
-    statement_timeout_s: Annotated[
-        float, Doc(description="A statement that takes longer fails, and its connection is given up.", gt=0)
-    ] = 5.0
     batch_max: Annotated[int, Doc(description="Ballots in one batch, at most.", ge=1, le=1000)] = 128
     batches_in_flight_max: Annotated[int, Doc(description="Batches under way at once per process.", ge=1, le=8)] = 2
     queue_max: Annotated[int, Doc(description="Ballots waiting per process; beyond it: 503 overloaded.", ge=1)] = 4096

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +16,9 @@ from loadtests.chaos.proxy import HalfOpen, Proxy
 from services.cli.embedded.home import SOCKET_NAME
 from services.shared import postgres
 from services.shared.postgres import Election, open_pool, transaction
+from services.voting import ledger
+from services.voting.entry import Entry
+from services.voting.ledger import LedgerWriter
 from tests.support.databases import Databases
 from tests.support.waiting import wait_until
 
@@ -51,6 +56,22 @@ async def test_a_pool_is_whole_again_soon_after_all_its_connections_went_silent(
         assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(4))) == [1] * 4
         assert time.monotonic() - started < STATEMENT_S + 1
         pool.terminate()
+
+
+async def test_a_lane_that_was_silent_is_tried_before_ballots_are_trusted_to_it(
+    line: tuple[Proxy, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "_SILENT_MAX_S", 0.0)
+    monkeypatch.setattr(ledger, "_TRIED_FOR_S", 0.2)
+    proxy, url = line
+    entry = Entry(1, "", bytes(16), 0, 0, uuid4(), (1,), "", "sms", None, None, datetime.now(UTC), lookup=True)
+    writer = LedgerWriter(url, timeout_s=60)
+    assert await writer.record([entry]) == [None]
+    async with proxy.under(HalfOpen()):
+        pass
+    # Not after the batch's own minute.
+    assert await asyncio.wait_for(writer.record([entry]), 5) == [None]
+    await writer.drop()
 
 
 async def test_a_leader_that_went_silent_is_succeeded(
