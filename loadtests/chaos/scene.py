@@ -33,7 +33,7 @@ from services.voting.voter_token import VoterTokens
 LONG_OPEN_S = 3600
 GRACE_S = 2
 RECOVERY_GIVEN_UP_S = 40.0
-RECEIPTS_ASKED, FRESH_ASKED = 5, 6
+RECEIPTS_ASKED, FRESH_ASKED = 5, 16
 MADE = bytes(8)
 RULES = """schema = 1
 [round]

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ AppFactory = Callable[[], Any]
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 _WORKER = "PINGXUAN_WORKER"
 _BACKLOG = 4096
+# A worker that ends again and again is started ever more rarely; one that ran for long is forgiven.
+_RESTART_FIRST_S, _RESTART_MAX_S, _STABLE_AFTER_S = 0.2, 2.0, 20.0
 
 
 def _listen(settings: ServiceSettings) -> socket.socket:
@@ -134,8 +137,9 @@ class _Parent:
         return merge(await asyncio.gather(*(fetch(self._path(index)) for index in range(self._settings.workers))))
 
     async def _keep(self, index: int) -> None:
-        pause_s = 0.2
+        pause_s = _RESTART_FIRST_S
         while not self._stopping.is_set():
+            started = time.monotonic()
             environment = {**os.environ, _WORKER: f"{self._listener.fileno()}:{self._path(index)}"}
             worker = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", f"services.{self._service}", env=environment, pass_fds=[self._listener.fileno()]
@@ -149,8 +153,10 @@ class _Parent:
                 await ended
                 return
             log.error("worker ended", extra={"worker": index, "code": worker.returncode})
+            if time.monotonic() - started > _STABLE_AFTER_S:
+                pause_s = _RESTART_FIRST_S
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 5.0)
+            pause_s = min(pause_s * 2, _RESTART_MAX_S)
 
 
 def start(service: str, kind: type[SettingsType], migrations: Path, factory: Callable[[SettingsType], Any]) -> int:

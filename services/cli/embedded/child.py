@@ -19,7 +19,8 @@ from services.cli.embedded.home import StartFailed, last_log_line, open_log
 from services.cli.embedded.processes import ProcessRecord, record_of
 
 RESTART_FIRST_S = 0.2
-RESTART_MAX_S = 5.0
+# With a start of a few seconds a service is back within ten, however often it ended before.
+RESTART_MAX_S = 2.0
 STABLE_AFTER_S = 20.0
 LAUNCHER = Path(__file__).with_name("launch.py")
 
