@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from services.scoring import statistics_store as store
 from services.scoring.combination import AUDITORS_SCORES, inputs_digest, pseudonym
@@ -21,6 +24,7 @@ from services.scoring.reasons import Reason
 from services.scoring.records import Ranking
 from services.scoring.store import ranking_files
 from services.shared.errors import Refusal
+from services.shared.processes import die_with_parent
 from services.shared.ranking.advice import needs_expert_identity
 from services.shared.ranking.bundle import parse_exclusions, parse_reveal, parse_scores, parse_votes
 from services.shared.ranking.candidates import parse_candidates
@@ -34,6 +38,7 @@ from services.shared.ranking.statistics.source import build_source
 # In place of a candidate's identifier, which never holds a space: the name of an expert over the whole round.
 _WHOLE_ROUND = "the whole round"
 _RETRY_AFTER_S = 15
+_GIVES_WAY = 10
 
 Affiliations = Mapping[str, frozenset[str]]
 
@@ -46,39 +51,53 @@ async def attach_once(desk: Desk, draws: int = DRAWS) -> int:
     round_id, version = found
     files = await ranking_files(desk.pool, round_id, version)
     affiliations = await affiliations_of(desk, round_id)
-    stopped = threading.Event()
-    try:
-        # Thousands of rankings: seconds of arithmetic, which must not stop the experts' saves.
-        body = await asyncio.to_thread(make, round_id, files, affiliations, desk.keys.pseudonyms, draws, stopped)
-    finally:
-        # A thread cannot be cancelled: one that goes on would keep a stopping service waiting for it.
-        stopped.set()
+    body = await made_apart(Work(round_id, files, affiliations, desk.keys.pseudonyms, draws))
     made_from = inputs_digest({name: data for name, data in files.items() if name != "ranking.csv"})
     await store.put_statistics(desk.pool, round_id, version, made_from, body)
     return 1
 
 
-class Stopped(Exception):
-    """The service stops before the statistics are made; the next start makes them."""
+class Work(msgspec.Struct, frozen=True):
+    """All that the statistics of one ranking are made from; `key` is that of the experts' pseudonyms."""
+
+    round_id: str
+    files: Mapping[str, bytes]
+    affiliations: Affiliations
+    key: bytes
+    draws: int = DRAWS
 
 
-def make(
-    round_id: str,
-    files: Mapping[str, bytes],
-    affiliations: Affiliations,
-    key: bytes,
-    draws: int = DRAWS,
-    stopped: threading.Event | None = None,
-) -> bytes:
-    """Return statistics.json of a ranking's files; raises Stopped soon after `stopped` is set.
+async def made_apart(work: Work) -> bytes:
+    """`make` in a process of its own, which gives way to everything else: thousands of rankings are seconds of
+    arithmetic, and a thread of this process would slow every expert's save meanwhile.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        body, _ = await process.communicate(msgspec.msgpack.encode(work))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise RuntimeError(f"the statistics' process ended with {process.returncode}")
+    return body
+
+
+def main() -> None:
+    """Reads Work, writes statistics.json."""
+    die_with_parent()
+    os.nice(_GIVES_WAY)
+    sys.stdout.buffer.write(make(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)))
+
+
+def make(work: Work) -> bytes:
+    """Return statistics.json of a ranking's files.
 
     An old ranking that today's software refuses gets `{"refused": reason}`, rather than being tried for ever.
     """
-
-    def check(_: int) -> None:
-        if stopped is not None and stopped.is_set():
-            raise Stopped
-
+    files, affiliations = work.files, work.affiliations
     try:
         rules = parse_rules(files["rules.toml"])
         candidates = parse_candidates(files["candidates.csv"])
@@ -88,14 +107,12 @@ def make(
         exclusions = parse_exclusions(files["exclusions.csv"]) if "exclusions.csv" in files else ()
         seed = parse_reveal(files["reveal.toml"]) if "reveal.toml" in files else None
         source = build_source(rules, candidates, votes, scores, seed)
-        names = _names(rules, round_id, key)
+        names = _names(rules, work.round_id, work.key)
 
         def is_own(expert: str, candidate: str) -> bool:
             return candidate in affiliations.get(expert, frozenset())
 
-        return statistics_json(
-            statistics_of(source, exclusions, is_own=is_own, names=names, draws=draws, progress=check)
-        )
+        return statistics_json(statistics_of(source, exclusions, is_own=is_own, names=names, draws=work.draws))
     except InputError as error:
         return json.dumps({"refused": error.reason}, ensure_ascii=False).encode()
 
@@ -138,3 +155,7 @@ async def if_made(desk: Desk, rules: Rules, ranking: Ranking, sees_all: bool) ->
         return None
     document = await document_of(desk, rules, ranking, sees_all)
     return None if "refused" in document else document
+
+
+if __name__ == "__main__":
+    main()

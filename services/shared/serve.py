@@ -7,7 +7,6 @@ their metrics; each worker is a whole service.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import os
@@ -28,6 +27,7 @@ from services.shared.errors import PingxuanError
 from services.shared.live import end_streams
 from services.shared.metrics import fetch, merge, own_exposition, serve_metrics
 from services.shared.postgres import prepare_schema
+from services.shared.processes import die_with_parent
 from services.shared.redis_client import check_redis_url
 from services.shared.settings import ServiceSettings, load
 
@@ -102,12 +102,6 @@ async def _work(factory: AppFactory, listener: socket.socket, settings: ServiceS
     return 0 if server.started else 3
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to end this worker when its parent is killed; elsewhere the supervisor cleans up."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
 class _Parent:
     """Keeps N workers alive and answers /metrics for all of them."""
 
@@ -177,7 +171,7 @@ def run(service: str, settings: ServiceSettings, factory: AppFactory) -> int:
     assigned = os.environ.pop(_WORKER, "")
     try:
         if assigned:
-            _die_with_parent()
+            die_with_parent()
             descriptor, _, path = assigned.partition(":")
             listener = socket.socket(fileno=int(descriptor))
             return _run(_work(factory, listener, settings, Path(path)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -77,7 +77,8 @@ async def test_they_are_the_same_whenever_they_are_made(office: Scoring) -> None
     document = await made(office)
     files = await ranking_files(office.desk.pool, "small", 1)
     affiliations = await statistics.affiliations_of(office.desk, "small")
-    again = await asyncio.to_thread(statistics.make, "small", files, affiliations, office.desk.keys.pseudonyms)
+    work = statistics.Work("small", files, affiliations, office.desk.keys.pseudonyms)
+    again = await asyncio.to_thread(statistics.make, work)
     assert json.loads(again) == document
     assert await statistics.attach_once(office.desk) == 0
 
@@ -124,16 +125,25 @@ async def test_they_cannot_be_changed(office: Scoring) -> None:
 
 async def test_a_stopping_service_does_not_wait_for_them(office: Scoring) -> None:
     await propose(office)
+    await made(office)
     files = await ranking_files(office.desk.pool, "small", 1)
-    stopped = threading.Event()
-    stopped.set()
-    with pytest.raises(statistics.Stopped):
-        statistics.make("small", files, {}, b"key", 2_000, stopped)
+    before = set(children())
+    making = asyncio.create_task(statistics.made_apart(statistics.Work("small", files, {}, b"key", 10**9)))
+    await wait_until(lambda: set(children()) != before, 10, "a process of its own makes them")
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert set(children()) <= before
+
+
+def children() -> list[str]:
+    """Processes that this one started and has not taken leave of."""
+    return [pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
 
 
 async def test_what_the_rules_refuse_is_told_once(office: Scoring) -> None:
     await propose(office)
     files = await ranking_files(office.desk.pool, "small", 1)
     broken = files | {"auditors/scores.csv": b"expert,candidate,criterion,score\nxu,c1,innovation,101\n"}
-    document = json.loads(statistics.make("small", broken, {}, b"key"))
+    document = json.loads(statistics.make(statistics.Work("small", broken, {}, b"key")))
     assert document == {"refused": "score 101 is outside 0 to 100; correct the mark"}
