@@ -97,7 +97,7 @@ def write_secrets(folder: Path, place: Place) -> None:
         for name, source in files.items():
             shutil.copyfile(source, folder / service / name)
             (folder / service / name).chmod(0o600)
-        write_private(folder / service / "service.env", environment_text(service_environment(service, keys, place)))
+        write_private(folder / service / "service.env", environment_text(container_environment(service, keys, place)))
     write_private(folder / "valkey" / "users.acl", valkey.access_list(keys.valkey_passwords))
     write_private(folder / "postgres" / "admin.password", keys.postgres_admin_password)
     owner = {"PINGXUAN_UID": str(os.getuid()), "PINGXUAN_GID": str(os.getgid()), "PUBLIC_ORIGIN": place.origin}
@@ -118,7 +118,7 @@ def _files(keys: Keys) -> dict[str, dict[str, Path]]:
     }
 
 
-def service_environment(service: str, keys: Keys, place: Place) -> Mapping[str, str]:
+def container_environment(service: str, keys: Keys, place: Place) -> Mapping[str, str]:
     """The environment of one service's container; ports and hosts are those of the compose file and the manifests."""
     prefix = service.upper()
     scheme, path = ("redis+cluster", "") if place.is_valkey_cluster else ("redis", "/0")

@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from services.cli.deployment import Place, service_environment, write_secrets
+from services.cli.deployment import Place, container_environment, write_secrets
 from services.cli.embedded import valkey
 from services.cli.embedded.home import Home
 from services.cli.embedded.keys import SERVICES, ensure_keys
@@ -150,7 +150,7 @@ def test_a_deployment_sets_only_settings_that_exist(tmp_path: Path) -> None:
     keys, known = ensure_keys(Home.at(tmp_path)), settings_table()
     place = Place("https://pingxuan.example", "postgres:5432", "valkey:6379", "")
     for service in SERVICES:
-        names = set(service_environment(service, keys, place)) | set(COMPOSE["services"][service]["environment"])
+        names = set(container_environment(service, keys, place)) | set(COMPOSE["services"][service]["environment"])
         for name in names - {"SERVICE"}:
             generic = name.replace(f"{service.upper()}_", "<SERVICE>_", 1)
             assert f"`{name}`" in known or f"`{generic}`" in known, name
