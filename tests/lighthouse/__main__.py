@@ -1,4 +1,7 @@
-"""`make pages-check`: Lighthouse on the citizens' pages of a running platform, as a phone on its slow 4G sees them.
+"""`make pages-check`: Lighthouse on the citizens' pages of a running platform, as a phone on 4G sees them.
+
+Scores are those of Lighthouse's own profile, a slow 4G. When a page takes a touch is told for that and for a line of 4G
+as WebPageTest has it; the goal is for the latter. On both the processor is a fourth of this one.
 
 Not part of `make test`: it needs Node and takes minutes. Ends with 1 where a page misses a goal, and writes what it
 measured into deploy/PAGES.md.
@@ -27,7 +30,10 @@ BEGIN, END = "<!-- lighthouse -->\n", "<!-- end of lighthouse -->"
 NODE_MIN = 18
 CATEGORIES = {"performance": "performance", "accessibility": "accessibility", "best-practices": "best practices"}
 SCORE_MIN, INTERACTIVE_MAX_MS = 95, 1000
-RUNS = 3
+# WebPageTest's connectivity profile 4G: round trips of 170 ms, 9 Mbit/s.
+LINE_4G = ("--throttling.rttMs=170", "--throttling.throughputKbps=9216", "--throttling.cpuSlowdownMultiplier=4")
+# Lighthouse now and then loses the page that it opened itself.
+RUNS, TRIES = 3, 3
 
 
 class CannotCheck(Exception):
@@ -35,11 +41,12 @@ class CannotCheck(Exception):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Medians over the runs: scores of 100, and when the page takes a touch."""
+    """Medians over the runs: scores of 100, and when the page takes a touch, on 4G and on slow 4G."""
 
     page: str
     scores: dict[str, int]
     interactive_ms: int
+    interactive_slow_ms: int
 
     @property
     def misses(self) -> list[str]:
@@ -116,27 +123,37 @@ def _measure(name: str, url: str, lighthouse: Path, chromium: str) -> Measured:
         title: round(statistics.median(report["categories"][key]["score"] or 0 for report in reports) * 100)
         for key, title in CATEGORIES.items()
     }
-    interactive = statistics.median(report["audits"]["interactive"]["numericValue"] for report in reports)
-    return Measured(page=name, scores=scores, interactive_ms=round(interactive))
+    on_4g = [_report(url, lighthouse, chromium, *LINE_4G) for _ in range(RUNS)]
+    return Measured(
+        page=name, scores=scores, interactive_ms=_interactive_ms(on_4g), interactive_slow_ms=_interactive_ms(reports)
+    )
 
 
-def _report(url: str, lighthouse: Path, chromium: str) -> dict[str, Any]:
-    """One run of Lighthouse's own profile of a phone: round trips of 150 ms, 1.6 Mbit/s, a fourth of this processor."""
+def _interactive_ms(reports: list[dict[str, Any]]) -> int:
+    return round(statistics.median(float(report["audits"]["interactive"]["numericValue"]) for report in reports))
+
+
+def _report(url: str, lighthouse: Path, chromium: str, *line: str) -> dict[str, Any]:
+    """One run; without `line` on Lighthouse's own profile of a phone: round trips of 150 ms, 1.6 Mbit/s."""
     command = [
         "node", str(lighthouse), url, "--quiet", "--output=json", "--output-path=stdout", "--form-factor=mobile",
         "--throttling-method=simulate", f"--only-categories={','.join(CATEGORIES)}",
-        f"--chrome-flags=--headless=new {' '.join(CHROMIUM_ARGUMENTS)}",
+        f"--chrome-flags=--headless=new {' '.join(CHROMIUM_ARGUMENTS)}", *line,
     ]  # fmt: skip
     environment = {**os.environ, "CHROME_PATH": chromium}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=180)
-    if done.returncode:
+    for _ in range(TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=180)
+        if not done.returncode:
+            break
+    else:
         raise CannotCheck(f"Lighthouse failed on {url}: {(done.stderr.strip().splitlines() or ['no reason told'])[-1]}")
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
 def _row(each: Measured) -> str:
-    return f"| {each.page} | {' | '.join(str(score) for score in each.scores.values())} | {each.interactive_ms} |"
+    cells = [each.page, *map(str, each.scores.values()), str(each.interactive_ms), str(each.interactive_slow_ms)]
+    return f"| {' | '.join(cells)} |"
 
 
 def _tell(measured: list[Measured]) -> None:
@@ -144,8 +161,9 @@ def _tell(measured: list[Measured]) -> None:
     head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     _, _, tail = rest.partition(END)
     day = datetime.now(UTC).date().isoformat()
-    lines = [f"Measured on {day}, medians of {RUNS} runs.", "", f"| page | {' | '.join(CATEGORIES.values())} | ms |"]
-    lines += ["|---|---|---|---|---|", *(_row(each) for each in measured)]
+    title = " | ".join(["page", *CATEGORIES.values(), "4G, ms", "slow 4G, ms"])
+    lines = [f"Measured on {day}, medians of {RUNS} runs.", "", f"| {title} |"]
+    lines += ["|---|---|---|---|---|---|", *(_row(each) for each in measured)]
     DOCUMENT.write_text(head + BEGIN + "\n".join(lines) + "\n" + END + tail, encoding="utf-8")
 
 
