@@ -121,7 +121,7 @@ async def play_all(
     result as it is known."""
     results: list[Result] = []
     for first in range(0, len(orders), TOGETHER):
-        if time.monotonic() > deadline or stage.is_broken:
+        if time.monotonic() > deadline or stage.is_broken or stage.is_spoiled:
             break
         for result in await _play_some(stage, orders[first : first + TOGETHER]):
             told(result)
@@ -142,6 +142,7 @@ async def _play_some(stage: Stage, orders: Sequence[tuple[Schedule, int]]) -> li
         ended = await asyncio.gather(*(_end(scene, error) for scene, error, _ in played))
         excused = frozenset().union(*(scene.audit_excused for scene, _, _ in played))
         broken = [] if stage.is_broken else await _audit(stage, excused)
+        stage.is_spoiled = bool(excused)
     results = []
     for (scene, _, seconds), (findings, error) in zip(played, ended, strict=True):
         # Whose fault a broken invariant is nobody knows: it stands with every run of these few.

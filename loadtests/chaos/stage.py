@@ -95,6 +95,8 @@ class Stage:
         self.port = free_port(None, set())
         # Set when the platform did not mend by itself: nothing more can be played here.
         self.is_broken = False
+        # Set when runs left what the audit excuses: it would stand against every later run.
+        self.is_spoiled = False
         # By broken invariant, how many rows break it: what an earlier run did is not told again.
         self.broken_rows: dict[str, int] = {}
         self.http: httpx.AsyncClient

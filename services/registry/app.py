@@ -62,7 +62,7 @@ from services.registry.units import office_pages as unit_office_pages
 from services.registry.units import pages as unit_pages
 from services.registry.units.admission import Admission
 from services.shared.address import Addresses
-from services.shared.clock import Clock
+from services.shared.clock import MEASURED_EVERY_S, Clock
 from services.shared.health import Health, health_router
 from services.shared.loops import ElectedLoops, Loop, Loops
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES, VOTING_WINDOWS
@@ -78,7 +78,6 @@ from services.shared.web import Edge, create_app
 
 FOLDER = Path(__file__).parent
 ELECTION_LOCK = 0x70780101
-CLOCK_EVERY_S = 30.0
 REDIS_TIMEOUT_S = 2.0
 
 ROUTES: list[ControllerRouterHandler] = [
@@ -189,7 +188,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
         )  # fmt: skip
         app.state.health = Health(pool, redis, clock, loops, FOLDER / "migrations")
         try:
-            async with loops, Loops([Loop("measure_clock", lambda: _measure(clock, pool), CLOCK_EVERY_S)]):
+            async with loops, Loops([Loop("measure_clock", lambda: _measure(clock, pool), MEASURED_EVERY_S)]):
                 yield
         finally:
             await redis.aclose()

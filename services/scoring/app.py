@@ -36,7 +36,7 @@ from services.scoring.panels import api as panels_api
 from services.scoring.readers import api as readers_api
 from services.scoring.settings import ScoringSettings
 from services.scoring.status import get_status
-from services.shared.clock import Clock
+from services.shared.clock import MEASURED_EVERY_S, Clock
 from services.shared.health import Health, health_router
 from services.shared.loops import ElectedLoops, Loop, Loops
 from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RANKINGS, VOTING_TALLIES
@@ -54,7 +54,6 @@ PREFIX = "/api/scoring/v1"
 FOLDER = Path(__file__).parent
 _ELECTION_LOCK = 0x70780002
 _REDIS_TIMEOUT_S = 5.0
-_CLOCK_EVERY_S = 30.0
 _GAUGES_EVERY_S = 15.0
 _SNAPSHOTS_EVERY_S = 60.0
 
@@ -158,4 +157,4 @@ def _measured_clock(desk: Desk) -> Loops:
         await desk.clock.measure(desk.pool)
         return 0
 
-    return Loops([Loop("measure clock", measure_once, _CLOCK_EVERY_S)])
+    return Loops([Loop("measure clock", measure_once, MEASURED_EVERY_S)])

@@ -16,6 +16,8 @@ import chinese_calendar
 from services.shared.metrics import clock_offset_seconds
 from services.shared.postgres import Pool
 
+# A clock that was set makes its service unready until the next measurement has found it right.
+MEASURED_EVERY_S = 5.0
 OFFSET_MAX_S = 1.0
 UNCERTAINTY_MAX_S = 0.1
 

@@ -12,7 +12,7 @@ from litestar.types import Receive, Scope, Send
 from redis.asyncio import Redis
 
 from services.shared.address import Addresses
-from services.shared.clock import Clock
+from services.shared.clock import MEASURED_EVERY_S, Clock
 from services.shared.health import Health, health_router
 from services.shared.keys import derive
 from services.shared.loops import ElectedLoops, Loop, Loops
@@ -175,7 +175,7 @@ def _own_loops(context: Context) -> list[Loop]:
 
     return [
         Loop("refresh rounds", refresh_rounds, 0.25),
-        Loop("measure clock", measure_clock, 5),
+        Loop("measure clock", measure_clock, MEASURED_EVERY_S),
         Loop("heartbeat", beat, 1),
     ]
 
