@@ -177,7 +177,7 @@ async def _end(scene: Scene, error: str) -> tuple[list[Finding], str]:
 
 
 async def _audit(stage: Stage, excused: frozenset[str]) -> list[Finding]:
-    """Invariants of the services that were not broken before, asked around the proxies."""
+    """Broken invariants of the services, asked around the proxies."""
     urls = {name: database_url(stage.platform.admin_database_url, Names().database(name)) for name in SERVICES}
     found = await violations(urls)
     return [

@@ -223,6 +223,8 @@ class Scene:
         await asyncio.sleep(max(0.0, self.window[1] - time.time()))
         for _ in range(FRESH_ASKED):
             await self.until(lambda: self.is_in("closed", "sealed", "published"), 20, "voting is closed")
+        # A window that is ended by hand ends for each worker when it hears of that.
+        await asyncio.sleep(WORKERS_LOOK_S)
 
     async def finish(self) -> list[Finding]:
         """Close, let latecomers try, wait for the seal, gather the evidence and judge it."""

@@ -97,8 +97,6 @@ class Stage:
         self.is_broken = False
         # Set when runs left what the audit excuses: it would stand against every later run.
         self.is_spoiled = False
-        # By broken invariant, how many rows break it: what an earlier run did is not told again.
-        self.broken_rows: dict[str, int] = {}
         self.http: httpx.AsyncClient
         # Every call on a connection of its own, so that any worker may answer.
         self.afresh: httpx.AsyncClient

@@ -69,7 +69,7 @@ from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RA
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
-from services.shared.redis_client import open_redis
+from services.shared.redis_client import PATIENT_S, open_redis
 from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor
@@ -78,7 +78,6 @@ from services.shared.web import Edge, create_app
 
 FOLDER = Path(__file__).parent
 ELECTION_LOCK = 0x70780101
-REDIS_TIMEOUT_S = 2.0
 
 ROUTES: list[ControllerRouterHandler] = [
     health_router(PREFIX),
@@ -166,7 +165,7 @@ def build_litestar(settings: RegistrySettings) -> Litestar:
             settings.database_url, size_max=settings.pool_max,
             statement_timeout_s=settings.statement_timeout_s, name="registry",
         )  # fmt: skip
-        redis = open_redis(settings.redis_url, timeout_s=REDIS_TIMEOUT_S, connections_max=8, name="registry")
+        redis = open_redis(settings.redis_url, timeout_s=PATIENT_S, connections_max=8, name="registry")
         clock = Clock()
         await _measure(clock, pool)
         await staff_store.ensure_platform_account(pool, clock.now())

@@ -43,7 +43,7 @@ from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, SCORING_RA
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
-from services.shared.redis_client import open_redis
+from services.shared.redis_client import PATIENT_S, open_redis
 from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
@@ -53,7 +53,6 @@ from services.shared.web import Edge, create_app
 PREFIX = "/api/scoring/v1"
 FOLDER = Path(__file__).parent
 _ELECTION_LOCK = 0x70780002
-_REDIS_TIMEOUT_S = 5.0
 _GAUGES_EVERY_S = 15.0
 _SNAPSHOTS_EVERY_S = 60.0
 
@@ -79,7 +78,7 @@ def build_litestar(settings: ScoringSettings) -> Litestar:
                 name="scoring",
             )
             stack.push_async_callback(_close_pool, pool)
-            redis = open_redis(settings.redis_url, timeout_s=_REDIS_TIMEOUT_S, connections_max=16, name="scoring")
+            redis = open_redis(settings.redis_url, timeout_s=PATIENT_S, connections_max=16, name="scoring")
             stack.push_async_callback(redis.aclose)
             door = StaffDoor(pool, verifier, settings.staff_lag_max_s)
             desk = Desk(pool, door, Clock(), keys, settings)

@@ -17,12 +17,15 @@ from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.shared.errors import ConfigurationError
 
 # What a caller catches to go on without Valkey; TimeoutError covers our own asyncio.timeout.
 REDIS_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 
+# For background work and sign-ins: a line that went silent must be found out before a message of it is late.
+PATIENT_S = 2.0
 _SINGLE, _CLUSTER = ("redis", "rediss", "unix"), ("redis+cluster", "rediss+cluster")
 _PORT = 6379
 
@@ -44,7 +47,7 @@ def open_redis(url: str, *, timeout_s: float, connections_max: int, name: str) -
         retry_on_timeout=False,
         client_name=name,
     )
-    return Redis.from_pool(pool)
+    return _Single.from_pool(pool)
 
 
 def check_redis_url(url: str) -> None:
@@ -93,6 +96,20 @@ def _open_cluster(url: str, timeout_s: float, connections_max: int, name: str) -
         dynamic_startup_nodes=False,
         client_name=name,
     )
+
+
+class _Single(Redis):
+    """redis-py's client, which after a call that was never answered gives up what lies idle in its pool, too.
+
+    A line that went silent costs its whole time limit to whoever takes it next; all lead the same way.
+    """
+
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+        except RedisTimeoutError:
+            await self.connection_pool.disconnect(inuse_connections=False)
+            raise
 
 
 class _Cluster(RedisCluster):

@@ -20,7 +20,7 @@ from services.shared.messages import REGISTRY_ROUNDS, REGISTRY_STAFF, VOTING_TAL
 from services.shared.outbox import Follower, Relay
 from services.shared.pages import Pages
 from services.shared.postgres import Election, Pool, open_pool
-from services.shared.redis_client import REDIS_FAILURES, open_redis
+from services.shared.redis_client import PATIENT_S, REDIS_FAILURES, open_redis
 from services.shared.servers import ServersWatch
 from services.shared.settings import read_secret
 from services.shared.staff import StaffDoor, apply_staff
@@ -239,7 +239,7 @@ class Application:
                 settings.redis_url, timeout_s=0.2, name="voting",
                 connections_max=8 + settings.turnstile_shards * settings.batches_in_flight_max,
             )  # fmt: skip
-            slow = open_redis(settings.redis_url, timeout_s=5.0, connections_max=8, name="voting-loops")
+            slow = open_redis(settings.redis_url, timeout_s=PATIENT_S, connections_max=8, name="voting-loops")
             stack.push_async_callback(fast.aclose)
             stack.push_async_callback(slow.aclose)
             with suppress(*REDIS_FAILURES):

@@ -13,9 +13,11 @@ from uuid import uuid4
 import pytest
 
 from loadtests.chaos.proxy import HalfOpen, Proxy
-from services.cli.embedded.home import SOCKET_NAME
+from services.cli.embedded.home import SOCKET_NAME, free_port
+from services.cli.supervisor import PlatformServers
 from services.shared import postgres
 from services.shared.postgres import Election, open_pool, transaction
+from services.shared.redis_client import REDIS_FAILURES, open_redis
 from services.voting import ledger
 from services.voting.entry import Entry
 from services.voting.ledger import LedgerWriter
@@ -109,3 +111,22 @@ async def test_a_transaction_that_went_silent_gives_its_locks_back(line: tuple[P
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(hold(), 8)
         gone.terminate()
+
+
+async def test_one_call_that_is_never_answered_gives_up_all_idle_lines_to_valkey(servers: PlatformServers) -> None:
+    """Those that lie deeper in the pool would cost their whole time limit each, long after the fault is over."""
+    parts = urlsplit(servers.environment["VOTING_REDIS_URL"])
+    proxy = Proxy(lambda: asyncio.open_connection(parts.hostname, parts.port))
+    port = free_port(None, set())
+    await proxy.listen_on(port)
+    account = parts.netloc.rpartition("@")[0]
+    redis = open_redis(f"redis://{account}@127.0.0.1:{port}/0", timeout_s=0.3, connections_max=4, name="test")
+    try:
+        await asyncio.gather(*(redis.time() for _ in range(4)))
+        async with proxy.under(HalfOpen()):
+            with pytest.raises(REDIS_FAILURES):
+                await redis.time()
+        await asyncio.gather(*(redis.time() for _ in range(4)))
+    finally:
+        await redis.aclose()
+        await proxy.close()
