@@ -97,7 +97,7 @@ class Shell:
         self._count += 1
         mark = f"--- {self._count} ended"
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{command}\necho; echo '{mark}' $?\n".encode())
+        self.process.stdin.write(f"{command}\nended=$?; echo; echo '{mark}' $ended\n".encode())
         said, code = await self._until(mark)
         return (await self._later(said, pattern) if command.endswith("&") else said), code
 
