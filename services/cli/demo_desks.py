@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -190,16 +189,6 @@ class Desks:
         """Where the helper helps."""
         body = {"name": "翠湖社区服务站", "unit": "五华区翠湖街道办事处"}
         await self.post("admin1", f"{VOTING}/rounds/{round_id}/stations", body)
-
-    # ---- the round that is published ----
-
-    async def objection(self, round_id: str) -> None:
-        """A letter about the list as a whole, which the office has to answer."""
-        told = "公示中没有写明并列时的排序办法，请予以说明并公布依据。"
-        today = datetime.now(ZoneInfo("Asia/Shanghai")).date().isoformat()
-        body = {"kind": "named", "medium": "letter", "ground": "procedure", "text": told, "received_on": today}
-        body |= {"name": "钱海燕", "phone": "0871-00000000"}
-        await self.post("admin2", f"{REGISTRY}/rounds/{round_id}/objections/offline", body)
 
 
 def _taken(answer: httpx.Response) -> dict[str, Any]:

@@ -93,3 +93,16 @@ async def test_a_taken_port_is_one_sentence_and_starts_nothing(tmp_path: Path, t
     assert "--port" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "home" / "postgres" / "data").exists()
+
+
+@pytest.mark.timeout(300)
+async def test_the_demo_plays_to_its_end_and_the_audit_is_silent_on_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    process, line = await run(home, "demo"), ""
+    assert process.stdout is not None
+    while not line.startswith("Demo sign-ins"):
+        line = (await asyncio.wait_for(process.stdout.readline(), 200)).decode()
+        if not line:
+            raise AssertionError((await said(process))[2])
+    assert (await said(await run(home, "audit")))[0] == 0
+    await stop(process)
