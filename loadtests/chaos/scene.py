@@ -33,7 +33,7 @@ from services.voting.voter_token import VoterTokens
 LONG_OPEN_S = 3600
 GRACE_S = 2
 RECOVERY_GIVEN_UP_S = 40.0
-RECEIPTS_ASKED, FRESH_ASKED = 5, 6
+RECEIPTS_ASKED = 5
 # No worker rests for longer before it looks for rounds again; which of them answers a question is the kernel's choice.
 WORKERS_LOOK_S = 1.5
 MADE = bytes(8)
@@ -221,8 +221,7 @@ class Scene:
             # Not from voting: a worker that has not heard of it yet would still tell the old window.
             self.window = (self.window[0], datetime.fromisoformat(closes).timestamp())
         await asyncio.sleep(max(0.0, self.window[1] - time.time()))
-        for _ in range(FRESH_ASKED):
-            await self.until(lambda: self.is_in("closed", "sealed", "published"), 20, "voting is closed")
+        await self.until(lambda: self.is_in("closed", "sealed", "published"), 20, "voting is closed")
         # A window that is ended by hand ends for each worker when it hears of that.
         await asyncio.sleep(WORKERS_LOOK_S)
 

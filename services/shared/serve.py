@@ -27,7 +27,7 @@ from services.shared.errors import PingxuanError
 from services.shared.live import end_streams
 from services.shared.metrics import fetch, merge, own_exposition, serve_metrics
 from services.shared.postgres import prepare_schema
-from services.shared.processes import die_with_parent
+from services.shared.processes import RestartPause, die_with_parent
 from services.shared.redis_client import check_redis_url
 from services.shared.settings import ServiceSettings, load
 
@@ -37,8 +37,6 @@ AppFactory = Callable[[], Any]
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 _WORKER = "PINGXUAN_WORKER"
 _BACKLOG = 4096
-# A worker that ends again and again is started ever more rarely; one that ran for long is forgiven.
-_RESTART_FIRST_S, _RESTART_MAX_S, _STABLE_AFTER_S = 0.2, 2.0, 20.0
 
 
 def _listen(settings: ServiceSettings) -> socket.socket:
@@ -131,7 +129,7 @@ class _Parent:
         return merge(await asyncio.gather(*(fetch(self._path(index)) for index in range(self._settings.workers))))
 
     async def _keep(self, index: int) -> None:
-        pause_s = _RESTART_FIRST_S
+        pause = RestartPause()
         while not self._stopping.is_set():
             started = time.monotonic()
             environment = {**os.environ, _WORKER: f"{self._listener.fileno()}:{self._path(index)}"}
@@ -147,10 +145,7 @@ class _Parent:
                 await ended
                 return
             log.error("worker ended", extra={"worker": index, "code": worker.returncode})
-            if time.monotonic() - started > _STABLE_AFTER_S:
-                pause_s = _RESTART_FIRST_S
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _RESTART_MAX_S)
+            await asyncio.sleep(pause.after(time.monotonic() - started))
 
 
 def start(service: str, kind: type[SettingsType], migrations: Path, factory: Callable[[SettingsType], Any]) -> int:

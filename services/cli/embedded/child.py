@@ -17,11 +17,8 @@ from pathlib import Path
 
 from services.cli.embedded.home import StartFailed, last_log_line, open_log
 from services.cli.embedded.processes import ProcessRecord, record_of
+from services.shared.processes import RestartPause
 
-RESTART_FIRST_S = 0.2
-# With a start of a few seconds a service is back within ten, however often it ended before.
-RESTART_MAX_S = 2.0
-STABLE_AFTER_S = 20.0
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 _log = logging.getLogger("pingxuan.supervisor")
@@ -102,20 +99,18 @@ class Child:
 
     async def _watch(self) -> None:
         """Restart with a growing pause; a child that never got ready is left alone, its starter reports it."""
-        pause_s = RESTART_FIRST_S
+        pause = RestartPause()
         while not self._stopping.is_set():
             started = time.monotonic()
             await self._ended()
             if self._stopping.is_set() or not self._was_ready:
                 return
-            if time.monotonic() - started > STABLE_AFTER_S:
-                pause_s = RESTART_FIRST_S
+            pause_s = pause.after(time.monotonic() - started)
             _log.warning("%s ended (%s); started again in %.1f s", self.spec.name, exit_text(self.exit_code), pause_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
             if self._stopping.is_set():
                 return
-            pause_s = min(pause_s * 2, RESTART_MAX_S)
             self.restarts += 1
             await self._spawn_or_report()
 

@@ -4,7 +4,7 @@ const LEAST_MS = 4000;
 const SPAN_MS = 8000;
 
 async function look() {
-  const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+  const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" }).catch(() => null);
   if (answer && answer.status < 500) location.reload();
   else later();
 }
