@@ -142,11 +142,21 @@ class RoundReader:
             if not each.get("published_at"):
                 continue
             version, day = each["version"], self._day(each["published_at"])
+            statistics = self._file(f"{path}/rankings/{version}/statistics")
+            if statistics is None:
+                raise CommandFailed(
+                    f"the statistics of ranking {version} of {self._id} are still being made, and its print would lack "
+                    "them: try again in a minute"
+                )
             for kind, is_ours in (("pdf", True), ("csv", False)):
                 content = self._file(f"{path}/rankings/{version}.{kind}") or b""
                 title = f"综合排名第{version}版"
                 name = f"3-results/ranking-{version}.{kind}"
                 yield Piece(name, title, self._office, day, Retention.FOR_EVER, content, is_ours=is_ours)
+            yield Piece(
+                f"3-results/statistics-{version}.json", f"排名统计第{version}版", self._office, day,
+                Retention.YEARS_30, statistics,
+            )  # fmt: skip
             bundle = self._file(f"{path}/bundle.zip?version={version}") or b""
             yield Piece(
                 f"3-results/bundle-{version}.zip", f"公开数据包第{version}版（可据以重算排名）", self._office, day,
