@@ -38,13 +38,16 @@ FOLLOW_MAX = 5000
 _SILENT_MAX_S = 10.0
 
 # One statement takes up to $1 rows into tallies and turnout, and moves the checkpoint: its effect and its place commit
-# together. One ballot a round is one voter; where more are possible (by day, reissues), voters are remembered.
+# together. One ballot a round is one voter; where more are possible (by day, reissues), voters are remembered. The
+# checkpoint is compared as two values, so that the index begins there; joined, it is read from the ledger's start.
 _COUNT = """
-WITH fresh AS MATERIALIZED (
+WITH checkpoint AS MATERIALIZED (SELECT xid, index FROM tally_checkpoint FOR UPDATE
+), fresh AS MATERIALIZED (
     SELECT b.xid, b.index, b.round_number, b.voter_key, b.period, b.reissue, b.choices, b.stratum,
            date_trunc('minute', b.recorded_at) AS minute
-    FROM ballots AS b, (SELECT xid, index FROM tally_checkpoint FOR UPDATE) AS c
-    WHERE (b.xid, b.index) > (c.xid, c.index) AND b.xid < pg_snapshot_xmin(pg_current_snapshot())
+    FROM ballots AS b
+    WHERE (b.xid, b.index) > ((SELECT xid FROM checkpoint), (SELECT index FROM checkpoint))
+      AND b.xid < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY b.xid, b.index LIMIT $1
 ), tallied AS (
     INSERT INTO running_tallies AS t (round_number, candidate_number, stratum, votes)

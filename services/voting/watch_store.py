@@ -8,7 +8,8 @@ async def tally_lag(pool: Pool) -> tuple[int, float]:
     row = await pool.fetchrow(
         "SELECT count(*) AS ballots,"
         " coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS oldest_s FROM ("
-        " SELECT b.recorded_at FROM ballots AS b, tally_checkpoint AS c WHERE (b.xid, b.index) > (c.xid, c.index)"
+        " SELECT b.recorded_at FROM ballots AS b"
+        " WHERE (b.xid, b.index) > ((SELECT xid FROM tally_checkpoint), (SELECT index FROM tally_checkpoint))"
         " ORDER BY b.xid, b.index LIMIT 100000) AS waiting"
     )
     assert row is not None

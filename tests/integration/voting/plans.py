@@ -25,6 +25,11 @@ class Plans:
         found = [name for text in self.texts for name in re.findall(r"Seq Scan on (\w+)", text)]
         return [name for name in found if not name.startswith("pg_")]  # asyncpg asks the catalogue for types
 
+    def rows_read(self, table: str) -> int:
+        """Rows that the scans of a table or its partitions came to, those thrown away later included."""
+        read = re.compile(rf"(?<!Bitmap Index )Scan[^\n]* on {table}\w* [^\n]*actual time=\S+ rows=(\d+)")
+        return sum(int(rows) for text in self.texts for rows in read.findall(text))
+
     def indexes(self) -> set[str]:
         return {name for text in self.texts for name in _INDEX.findall(text)}
 
@@ -35,6 +40,7 @@ async def explained(url: str) -> AsyncIterator[Plans]:
     connection = await asyncpg.connect(url)
     for setting in (
         "LOAD 'auto_explain'", "SET auto_explain.log_min_duration = 0", "SET auto_explain.log_nested_statements = on",
+        "SET auto_explain.log_analyze = on",
         "SET auto_explain.log_level = 'notice'", "SET plan_cache_mode = force_generic_plan",
     ):  # fmt: skip
         await connection.execute(setting)

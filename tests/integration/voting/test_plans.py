@@ -16,6 +16,7 @@ from services.voting.codes_store import Asker
 from services.voting.ledger import LedgerWriter
 from services.voting.rounds import apply_round
 from services.voting.tally import count_once
+from services.voting.watch_store import tally_lag
 from tests.integration.voting.plans import Plans, explained, plain
 from tests.support.databases import Database, Databases
 from tests.support.entries import entry
@@ -100,13 +101,18 @@ async def test_a_code_is_found_without_reading_all(plans: Plans) -> None:
     assert "code_requests_of_phone" in plans.indexes()
 
 
-async def test_counting_continues_from_its_checkpoint_by_index(plans: Plans) -> None:
+async def test_counting_continues_from_its_checkpoint(plans: Plans) -> None:
+    """Not only by the index, but from that place of it: what was counted before is not read again."""
     await plans.connection.execute(
         "UPDATE tally_checkpoint SET (xid, index) ="
-        " (SELECT xid, index FROM ballots ORDER BY xid DESC, index DESC LIMIT 1)"
+        " (SELECT xid, index FROM ballots ORDER BY xid DESC, index DESC LIMIT 1 OFFSET 10)"
     )
     plans.texts.clear()
-    await count_once(plain(plans))
+    assert (await tally_lag(plain(plans)))[0] == 10
+    assert plans.rows_read("ballots") == 10
+    plans.texts.clear()
+    assert await count_once(plain(plans)) == 10
+    assert plans.rows_read("ballots") == 10
     assert [name for name in plans.scans() if name.startswith("ballots")] == []
     assert any("xid_index" in name for name in plans.indexes())
 
@@ -115,4 +121,6 @@ async def test_an_unindexed_question_would_be_noticed(plans: Plans) -> None:
     """The negative control: this test's own net catches what it is made for."""
     async with transaction(plain(plans)) as connection:
         await connection.fetch("SELECT index FROM ballots WHERE salt = $1", b"x" * 16)
+        await connection.fetch("SELECT count(*) FROM ballots, (SELECT 0 AS n) AS c WHERE octet_length(salt) > c.n")
     assert plans.scans()
+    assert plans.rows_read("ballots") >= BALLOTS
