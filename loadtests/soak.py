@@ -35,6 +35,7 @@ from loadtests.bench.stage import PLATFORM_SERVICES, Stage
 from loadtests.trend import Bound, Trend, judge
 from services.cli.audit import violations
 from services.cli.embedded.home import PlatformError
+from services.voting.watch_store import tally_lag
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"
 BALLOTS_MAX, PER_SECOND_MAX = 5_000_000, 5_000.0
@@ -89,12 +90,6 @@ class Lag(msgspec.Struct):
 class Watch:
     """Asks for lags once a second while the context is open; `begin` starts anew."""
 
-    _BEHIND = (
-        "SELECT count(*)::int AS entries,"
-        " coalesce(extract(epoch FROM clock_timestamp() - min(b.recorded_at)), 0)::float8 AS seconds"
-        " FROM ballots AS b, tally_checkpoint AS c WHERE (b.xid, b.index) > (c.xid, c.index)"
-    )
-
     def __init__(self, stage: Stage) -> None:
         self._stage, self.lag = stage, Lag()
 
@@ -116,13 +111,10 @@ class Watch:
 
     async def _run(self) -> None:
         while True:
-            self.lag.note(await self._tally(), [await self._streams(service) for service in PLATFORM_SERVICES])
+            self.lag.note(
+                await tally_lag(self._connection), [await self._streams(service) for service in PLATFORM_SERVICES]
+            )
             await asyncio.sleep(WATCH_EVERY_S)
-
-    async def _tally(self) -> tuple[int, float]:
-        row = await self._connection.fetchrow(self._BEHIND)
-        assert row is not None
-        return row["entries"], max(0.0, row["seconds"])
 
     async def _streams(self, service: str) -> tuple[float, float]:
         """The worst (entries, seconds) over the streams that a service follows."""

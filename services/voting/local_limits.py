@@ -13,7 +13,10 @@ _LOCAL_KEYS_MAX = 100_000
 
 
 class LocalLimits:
-    """The same allowances inside one process, each divided by the number of workers; bounded memory."""
+    """The same allowances inside one process, each divided by the number of workers.
+
+    Memory is bounded, and what was spent is forgotten as soon as it weighs nothing any more: a minute later.
+    """
 
     def __init__(self, limits: Limits, workers: int) -> None:
         self._voter = max(1, limits.voter // workers)
@@ -48,6 +51,13 @@ class LocalLimits:
             return False
         self._arrivals[key] = arrival + interval
         self._arrivals.move_to_end(key)
-        if len(self._arrivals) > _LOCAL_KEYS_MAX:
-            self._arrivals.popitem(last=False)
+        self._forget(now_us)
         return True
+
+    def _forget(self, now_us: int) -> None:
+        """At most two of the longest unused, so that nobody waits for it and there are never more than are in use."""
+        for _ in range(2):
+            oldest = next(iter(self._arrivals))
+            if self._arrivals[oldest] > now_us and len(self._arrivals) <= _LOCAL_KEYS_MAX:
+                return
+            del self._arrivals[oldest]

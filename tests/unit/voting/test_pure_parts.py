@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.voting import local_limits
 from services.voting.ballot import BallotRule, Choice
 from services.voting.challenges import Challenges
 from services.voting.devices import COOKIE, Devices
@@ -168,3 +169,19 @@ def test_local_limits_recover_with_time() -> None:
     assert decide(limits, _visitor(), 0) is None
     assert decide(limits, _visitor(), 1_000_000) is Reason.TOO_MANY_ATTEMPTS
     assert decide(limits, _visitor(), 61_000_000) is None
+
+
+def test_local_limits_forget_what_weighs_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each person leaves something behind, of which a minute later nothing is left; never more than so many at once."""
+    limits = LocalLimits(Limits(voter=1, device=10, address=1000, verified=0), workers=1)
+    for k in range(100):
+        assert decide(limits, _visitor(voter=f"p{k}"), 0) is None
+    known = len(limits._arrivals)
+    assert known > 100
+    assert decide(limits, _visitor(voter="p7"), 59_000_000) is Reason.TOO_MANY_ATTEMPTS
+    for k in range(100):
+        assert decide(limits, _visitor(voter=f"q{k}"), 61_000_000) is None
+    assert len(limits._arrivals) == known
+    monkeypatch.setattr(local_limits, "_LOCAL_KEYS_MAX", known)
+    assert decide(limits, _visitor(voter="r"), 61_000_000) is None
+    assert len(limits._arrivals) == known
