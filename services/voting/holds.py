@@ -19,6 +19,7 @@ from services.shared.clock import add_working_days
 from services.shared.errors import Refusal
 from services.shared.postgres import Connection, Pool, transaction
 from services.shared.staff import Staff
+from services.voting.ledger import SEARCH_S
 from services.voting.reasons import Reason
 from services.voting.receipts import parse_receipt
 from services.voting.reissues import store as reissue_store
@@ -273,12 +274,20 @@ async def _named(connection: Connection, frozen: FrozenRound, form: HoldForm) ->
     receipts = [raw for text in form.ballots if (raw := parse_receipt(text)) is not None]
     identifiers = [found for text in form.ballots if (found := parse_ballot_id(text)) is not None]
     rows = await connection.fetch(
-        "SELECT voter_key, ballot_id FROM ballots WHERE round_number = $1"
-        " AND (receipt = ANY($2::bytea[]) OR ballot_id = ANY($3::uuid[]))",
+        "SELECT voter_key, ballot_id FROM ballots WHERE round_number = $1 AND receipt = ANY($2::bytea[])",
         frozen.number,
         receipts,
-        identifiers,
     )
+    if identifiers:
+        # An id alone has no index: voters find theirs by their key.
+        rows += await connection.fetch(
+            "SELECT voter_key, ballot_id FROM ballots WHERE round_number = $1 AND ballot_id = ANY($2::uuid[])"
+            " AND NOT receipt = ANY($3::bytea[])",
+            frozen.number,
+            identifiers,
+            receipts,
+            timeout=SEARCH_S,
+        )
     if len(rows) < len(set(form.ballots)):
         raise Refusal(Reason.BAD_HOLD, f"{len(set(form.ballots)) - len(rows)} of the ballots are not in this round.")
     return rows
@@ -309,6 +318,7 @@ async def _by_query(connection: Connection, frozen: FrozenRound, query: BallotQu
         parse_receipt(query.same_device_as) if query.same_device_as else None,
         parse_receipt(query.same_address_as) if query.same_address_as else None,
         _BALLOTS_MAX + 1,
+        timeout=SEARCH_S,
     )
 
 

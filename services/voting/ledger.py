@@ -22,6 +22,9 @@ from services.shared.postgres import Connection, Dedicated, Pool, connect, trans
 from services.voting.entry import Entry
 
 RECEIPT_BYTES = 12
+# A statement that reads all of a ledger may take longer than others: for the seal and what is published, and for
+# somebody who searches.
+WHOLE_LEDGER_S, SEARCH_S = 600.0, 60.0
 _SALT_BYTES = 16
 _READ_ROWS = 2000
 _CLOSED_WITHIN_S = 0.5

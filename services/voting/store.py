@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from services.shared.postgres import Connection, Pool
+from services.voting.ledger import WHOLE_LEDGER_S
 
 
 async def use_challenge(pool: Pool, nonce: str, lifetime_s: int) -> bool:
@@ -104,9 +105,9 @@ async def published_ballots(
             f" LEFT JOIN {_STATES_THEN} WHERE b.round_number = $1",
             round_number,
             events_until,
-            timeout=600,
+            timeout=WHOLE_LEDGER_S,
         )
-        while portion := await cursor.fetch(rows_max, timeout=600):
+        while portion := await cursor.fetch(rows_max, timeout=WHOLE_LEDGER_S):
             yield portion
 
 
@@ -117,6 +118,6 @@ async def published_strata(pool: Pool, round_number: int, events_until: int) -> 
         f" FROM ballots AS b LEFT JOIN {_STATES_THEN} WHERE b.round_number = $1 GROUP BY 1",
         round_number,
         events_until,
-        timeout=600,
+        timeout=WHOLE_LEDGER_S,
     )
     return {row["stratum"]: row["ballots"] for row in rows}

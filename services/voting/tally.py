@@ -29,6 +29,7 @@ from services.shared.messages import (
 )
 from services.shared.postgres import Connection, Pool, transaction
 from services.voting import metrics, tally_store
+from services.voting.ledger import WHOLE_LEDGER_S
 from services.voting.reasons import Reason
 from services.voting.rounds import FrozenRound, RoundBook
 
@@ -160,7 +161,7 @@ async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
         "  AND s.round_number = b.round_number AND s.voter_key = b.voter_key AND s.ballot_id = b.ballot_id)"
         " GROUP BY 1, 2",
         frozen.number,
-        timeout=600,
+        timeout=WHOLE_LEDGER_S,
     )
     strata = await connection.fetch(
         "SELECT b.stratum, count(*) AS ballots FROM ballots AS b WHERE b.round_number = $1"
@@ -168,13 +169,13 @@ async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
         "  AND s.round_number = b.round_number AND s.voter_key = b.voter_key AND s.ballot_id = b.ballot_id)"
         " GROUP BY 1 ORDER BY 1",
         frozen.number,
-        timeout=600,
+        timeout=WHOLE_LEDGER_S,
     )
     excluded = await _excluded(connection, frozen)
     totals = await connection.fetchrow(
         "SELECT count(*) AS ballots, count(DISTINCT voter_key) AS voters FROM ballots WHERE round_number = $1",
         frozen.number,
-        timeout=600,
+        timeout=WHOLE_LEDGER_S,
     )
     assert totals is not None
     return TallyContent(

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.shared.postgres import Connection, Pool
+from services.voting.ledger import SEARCH_S
 
 
 async def find_ballot(
@@ -20,6 +21,7 @@ async def find_ballot(
         f" WHERE round_number = $1 AND {column} = $2 LIMIT 2",
         round_number,
         value,
+        timeout=SEARCH_S,
     )
 
 
