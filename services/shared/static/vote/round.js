@@ -79,12 +79,14 @@ function showChoices(facts) {
   const choices = store.choices;
   for (const button of document.querySelectorAll("[data-pick]")) {
     const picked = choices.includes(button.dataset.pick);
-    button.hidden = false;
+    if (button.hidden) button.hidden = false;
+    if (button.getAttribute("aria-pressed") === String(picked)) continue;
     button.setAttribute("aria-pressed", String(picked));
     button.querySelector("[data-pick-text]").textContent = picked ? `✓ ${texts.picked}` : texts.pick;
     const card = button.closest(".card");
     if (card !== null) card.classList.toggle("card--chosen", picked);
   }
+  if (list !== null) list.removeAttribute("data-picks");
   if (count === null) return;
   const chosen = chosenCards(facts, choices);
   const found = problems(facts, chosen, texts, names);
@@ -145,8 +147,12 @@ function listenToFilters(facts) {
     event.preventDefault();
     form.elements.q.blur();
   });
-  // Coming back, the browser may have filled in what was typed before.
-  filterCards(form, facts);
+  // Coming back, the browser may have filled in what was typed before; else the server has filtered already.
+  const drawn = (field) => field.querySelector("option[selected]") || field.options[0];
+  const { level, category, q } = form.elements;
+  if (level.value !== drawn(level).value || category.value !== drawn(category).value || q.value !== q.defaultValue) {
+    filterCards(form, facts);
+  }
 }
 
 async function start() {
