@@ -2,25 +2,26 @@
 
 from services.cli.dashboards.panels import RATE, Board, Panel, Query, Row, Unit, level, rate
 
-_POSTGRES = Row(
-    "PostgreSQL",
-    "as each service sees its database",
-    (
-        Panel(
-            "数据库应答",
-            "Answers",
-            ("1：服务连得上自己的数据库。", "1: the service reaches its database."),
-            (level("postgres_up", "job", how="max"),),
-            red=1,
-            low_is_bad=True,
-        ),
+
+def _answers(server: str, title: str, about: tuple[str, str]) -> tuple[Panel, Panel]:
+    """Whether the services reach a server, and how long it takes."""
+    return (
+        Panel(title, "Answers", about, (level(f"{server}_up", "job", how="max"),), red=1, low_is_bad=True),
         Panel(
             "应答时间",
             "Time of an answer",
             ("一个最简单的问题。", "Of one trivial question."),
-            (level("postgres_answer_seconds", "job", how="max"),),
+            (level(f"{server}_answer_seconds", "job", how="max"),),
             Unit.SECONDS,
         ),
+    )
+
+
+_POSTGRES = Row(
+    "PostgreSQL",
+    "as each service sees its database",
+    (
+        *_answers("postgres", "数据库应答", ("1：服务连得上自己的数据库。", "1: the service reaches its database.")),
         Panel(
             "连接",
             "Connections",
@@ -100,21 +101,7 @@ _VALKEY = Row(
     "Valkey",
     "limits, hints and streams; may be lost without harm",
     (
-        Panel(
-            "Valkey 应答",
-            "Answers",
-            ("1：服务连得上。", "1: the service reaches it."),
-            (level("valkey_up", "job", how="max"),),
-            red=1,
-            low_is_bad=True,
-        ),
-        Panel(
-            "应答时间",
-            "Time of an answer",
-            ("一个最简单的问题。", "Of one trivial question."),
-            (level("valkey_answer_seconds", "job", how="max"),),
-            Unit.SECONDS,
-        ),
+        *_answers("valkey", "Valkey 应答", ("1：服务连得上。", "1: the service reaches it.")),
         Panel(
             "命令",
             "Commands",
