@@ -15,11 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.embedded.home import StartFailed, last_log_line, open_log
-from services.cli.embedded.processes import ProcessRecord, record_of
+from services.cli.embedded.home import PlatformError, StartFailed, last_log_line, open_log
+from services.cli.embedded.processes import ProcessRecord, end, record_of
 from services.shared.processes import RestartPause
 
 LAUNCHER = Path(__file__).with_name("launch.py")
+_LOOKED_AT_EVERY_S = 1.0
+# PostgreSQL gives its own processes 5 s to end after a crash; a server that is stuck for longer stays so.
+_STUCK_MAX_S = 6.0
 
 _log = logging.getLogger("pingxuan.supervisor")
 
@@ -28,9 +31,16 @@ async def _nothing() -> None:
     return
 
 
+async def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class ChildSpec:
-    """What to run and how to end it. `prepare` runs before every start, `is_ready` says whether it can work."""
+    """What to run and how to end it. `prepare` runs before every start, `is_ready` says whether it can work.
+
+    `is_stuck` says whether it lives and will never work again; it is asked every second and must be cheap.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -43,6 +53,7 @@ class ChildSpec:
     stop_within_s: float = 5.0
     last_resort: signal.Signals = signal.SIGKILL
     prepare: Callable[[], Awaitable[None]] = _nothing
+    is_stuck: Callable[[], Awaitable[bool]] = _never
 
 
 class Child:
@@ -56,6 +67,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._record: ProcessRecord | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._looker: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._spawning = asyncio.Lock()
         self._was_ready = False
@@ -74,6 +86,8 @@ class Child:
         self.exit_code = None
         await self._spawn()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.spec.name}")
+        if self.spec.is_stuck is not _never:
+            self._looker = asyncio.create_task(self._look(), name=f"look at {self.spec.name}")
 
     async def _spawn(self) -> None:
         async with self._spawning:
@@ -113,6 +127,23 @@ class Child:
                 return
             self.restarts += 1
             await self._spawn_or_report()
+
+    async def _look(self) -> None:
+        """End a process that is stuck, so that it is started again."""
+        stuck: ProcessRecord | None = None
+        since = 0.0
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _LOOKED_AT_EVERY_S)
+            record = self._record
+            if record is None or not self._was_ready or not await self.spec.is_stuck():
+                stuck = None
+            elif stuck != record:
+                stuck, since = record, time.monotonic()
+            elif time.monotonic() - since > _STUCK_MAX_S and not self._stopping.is_set():
+                _log.warning("%s is stuck and ended", self.spec.name)
+                with suppress(PlatformError):
+                    await end([record], self.spec.last_resort, 2.0)
 
     async def _spawn_or_report(self) -> None:
         try:
@@ -179,8 +210,9 @@ class Child:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.shield(process.wait()), patience_s)
                     break
-        if self._watcher is not None:
-            await self._watcher
+        for task in (self._watcher, self._looker):
+            if task is not None:
+                await task
         await self._ended()
 
 

@@ -74,6 +74,13 @@ def servers_working_in(folder: Path) -> list[ProcessRecord]:
     return found
 
 
+def title_of(pid: int) -> str:
+    """What a process calls itself, as `ps` shows it; nothing where it is gone."""
+    with suppress(OSError):
+        return (PROC / str(pid) / "cmdline").read_text("utf-8", "replace").replace("\0", " ")
+    return ""
+
+
 def alive(records: Iterable[ProcessRecord]) -> list[ProcessRecord]:
     return [record for record in records if record_of(record.pid) == record]
 
