@@ -114,15 +114,29 @@ class Pages:
 
     def render(self, request: AnyRequest, template: str, *, status: int = 200, **context: Any) -> Response[str]:
         """The page as a response; `context` is what the template names beside `_`, `lang`, `large`, `csrf_token`."""
-        lang, large = language(request), _large(request)
-        text = self._environment.get_template(template).render(
+        return self.answer(request, self.text(request, template, **context), status=status)
+
+    @staticmethod
+    def look(request: AnyRequest) -> tuple[str, str, bool]:
+        """(path, language, large type): in these alone citizens' pages of one context differ."""
+        return request.url.path, language(request), _large(request)
+
+    def text(self, request: AnyRequest, template: str, **context: Any) -> str:
+        """The page itself."""
+        path, lang, large = self.look(request)
+        return self._environment.get_template(template).render(
             _=self.translate(request),
             lang=lang,
             large=large,
-            path=request.url.path,
+            path=path,
             csrf_token=csrf_token(request, self._service),
             **context,
         )
+
+    @staticmethod
+    def answer(request: AnyRequest, text: str, *, status: int = 200) -> Response[str]:
+        """A page as a response, which remembers what look was asked for."""
+        lang, large = language(request), _large(request)
         secure = request.url.scheme == "https"
         cookies = [
             Cookie(key=key, value=value, path="/", max_age=_YEAR_S, samesite="lax", secure=secure)

@@ -56,12 +56,18 @@ async def show_round(
     """The cards in the device's own order, which stays: the page need not be re-arranged under the reader's eyes."""
     kept = _kept_order(request)
     own = secrets.randbelow(ORDERS) if kept is None else kept
-    view = page_views.round_page(
-        find(context, round_id), context.clock.now(), pages.translate(request),
-        order=own if order is None else order, level=level, category=category, words=q,
-    )  # fmt: skip
-    regions = page_views.region_names(context.sign_in.people.regions, language(request), pages.translate(request))
-    answer = pages.render(request, "round.html", **view, regions=regions)
+    frozen, now = find(context, round_id), context.clock.now()
+    shown = own if order is None else order
+
+    def make() -> str:
+        translate = pages.translate(request)
+        view = page_views.round_page(frozen, now, translate, order=shown, level=level, category=category, words=q)
+        regions = page_views.region_names(context.sign_in.people.regions, language(request), translate)
+        return pages.text(request, "round.html", **view, regions=regions)
+
+    is_filtered = bool(level or category or q)
+    text = make() if is_filtered else frozen.pages.take(frozen.phase(now), (shown, *pages.look(request)), make)
+    answer = pages.answer(request, text)
     if kept is None:
         secure = request.url.scheme == "https"
         answer.cookies.append(

@@ -23,6 +23,7 @@ from services.shared.ranking.model import Rules
 from services.shared.ranking.rules import parse_rules
 from services.voting import outage_store
 from services.voting.ballot import BallotRule, Choice
+from services.voting.kept_pages import KeptPages
 from services.voting.orders import balanced_orders
 from services.voting.outage import SETTLE, Extension
 
@@ -60,6 +61,7 @@ class FrozenRound:
         self.opens = self.rules.windows.voting.opens if self.rules.windows.voting else None
         self.closes = self._closes()
         self._bodies: dict[int | None, tuple[bytes, str]] = {}
+        self.pages = KeptPages()
         # Whether people were signed in already: then the round's identity key may be missing, but never be made anew.
         self.has_key = False
 
