@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 
 from services.voting.entry import Entry
 from services.voting.settings import Limits
@@ -56,8 +57,7 @@ class LocalLimits:
 
     def _forget(self, now_us: int) -> None:
         """At most two of the longest unused, so that nobody waits for it and there are never more than are in use."""
-        for _ in range(2):
-            oldest = next(iter(self._arrivals))
+        for oldest in list(islice(self._arrivals, 2)):
             if self._arrivals[oldest] > now_us and len(self._arrivals) <= _LOCAL_KEYS_MAX:
                 return
             del self._arrivals[oldest]

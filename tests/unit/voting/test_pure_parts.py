@@ -164,6 +164,12 @@ def test_local_limits_stop_one_person_and_not_an_address_that_solves() -> None:
     assert decide(limits, _visitor(voter="q", challenge="x"), 1_000_000) is None
 
 
+def test_local_limits_without_an_end_remember_nobody() -> None:
+    """So many a minute that a single one weighs nothing: there is nothing to remember, and nothing to trip over."""
+    limits = LocalLimits(Limits(voter=10**9, device=10**9, address=10**9, verified=0), workers=1)
+    assert [decide(limits, _visitor(), 0) for _ in range(3)] == [None] * 3
+
+
 def test_local_limits_recover_with_time() -> None:
     limits = LocalLimits(Limits(voter=1, device=10, address=1000, verified=0), workers=1)
     assert decide(limits, _visitor(), 0) is None
