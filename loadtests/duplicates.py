@@ -31,6 +31,7 @@ import asyncpg
 import httpx
 import msgspec
 
+from loadtests.bench.wrk import LoadFailed
 from loadtests.shared_address import load_round
 from services.cli.audit import violations
 from services.cli.embedded.child import Child
@@ -73,10 +74,6 @@ class Person(msgspec.Struct, frozen=True):
     key: bytes
     ballot_ids: list[str]
     requests: list[bytes]
-
-
-class LoadFailed(SystemExit):
-    """The attempts could not be made: nothing was measured."""
 
 
 class Line:
@@ -344,7 +341,9 @@ def main() -> None:
     try:
         found = asyncio.run(measure(options.attempts, options.processes, options.seconds_max))
     except TimeoutError:
-        raise LoadFailed(f"not done after {options.seconds_max:.0f} s: try fewer --attempts") from None
+        sys.exit(f"not done after {options.seconds_max:.0f} s: try fewer --attempts")
+    except LoadFailed as error:
+        sys.exit(str(error))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=2) + "\n")
     print(table(found))

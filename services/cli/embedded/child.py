@@ -31,15 +31,11 @@ async def _nothing() -> None:
     return
 
 
-async def _never() -> bool:
-    return False
-
-
 @dataclass(frozen=True)
 class ChildSpec:
     """What to run and how to end it. `prepare` runs before every start, `is_ready` says whether it can work.
 
-    `is_stuck` says whether it lives and will never work again; it is asked every second and must be cheap.
+    `is_stuck` says of its process id whether it lives and will never work again; it is asked every second.
     """
 
     name: str
@@ -53,7 +49,7 @@ class ChildSpec:
     stop_within_s: float = 5.0
     last_resort: signal.Signals = signal.SIGKILL
     prepare: Callable[[], Awaitable[None]] = _nothing
-    is_stuck: Callable[[], Awaitable[bool]] = _never
+    is_stuck: Callable[[int], bool] | None = None
 
 
 class Child:
@@ -86,8 +82,8 @@ class Child:
         self.exit_code = None
         await self._spawn()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.spec.name}")
-        if self.spec.is_stuck is not _never:
-            self._looker = asyncio.create_task(self._look(), name=f"look at {self.spec.name}")
+        if self.spec.is_stuck is not None:
+            self._looker = asyncio.create_task(self._look(self.spec.is_stuck), name=f"look at {self.spec.name}")
 
     async def _spawn(self) -> None:
         async with self._spawning:
@@ -128,7 +124,7 @@ class Child:
             self.restarts += 1
             await self._spawn_or_report()
 
-    async def _look(self) -> None:
+    async def _look(self, is_stuck: Callable[[int], bool]) -> None:
         """End a process that is stuck, so that it is started again."""
         stuck: ProcessRecord | None = None
         since = 0.0
@@ -136,7 +132,7 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _LOOKED_AT_EVERY_S)
             record = self._record
-            if record is None or not self._was_ready or not await self.spec.is_stuck():
+            if record is None or not self._was_ready or not is_stuck(record.pid):
                 stuck = None
             elif stuck != record:
                 stuck, since = record, time.monotonic()

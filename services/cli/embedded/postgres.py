@@ -19,7 +19,7 @@ import asyncpg
 
 from services.cli.embedded.child import LAUNCHER, ChildSpec
 from services.cli.embedded.home import Home, PlatformError
-from services.cli.embedded.processes import end_server, servers_working_in, title_of
+from services.cli.embedded.processes import children_of, end_server, servers_working_in, title_of
 
 SUPERUSER = "postgres"
 # Accounts that commonly exist; in a namespace only the name is borrowed, files stay ours.
@@ -219,9 +219,6 @@ def postgres_child(home: Home, identity: str, password: str, further: Mapping[st
     async def is_ready() -> bool:
         return await can_connect(admin_url(password, sockets))
 
-    async def is_stuck() -> bool:
-        return has_nobody_to_write(home)
-
     return ChildSpec(
         name="postgres",
         command=(binary("postgres"), "-D", str(home.postgres_data), sockets_setting, *settings),
@@ -233,17 +230,17 @@ def postgres_child(home: Home, identity: str, password: str, further: Mapping[st
         stop_within_s=5.0,
         last_resort=signal.SIGQUIT,
         prepare=prepare,
-        is_stuck=is_stuck,
+        is_stuck=has_nobody_to_write,
     )
 
 
-def has_nobody_to_write(home: Home) -> bool:
-    """Whether the server has neither a process that writes the log nor one that recovers.
+def has_nobody_to_write(pid: int) -> bool:
+    """Whether the server with this process id has neither a process that writes the log nor one that recovers.
 
     So it is for moments after a crash, and for ever where an fsync fails once more while it recovers: the postmaster
     then lives on without either, tells everybody that it is in recovery mode, and does not end when asked to.
     """
-    titles = [title_of(record.pid) for record in servers_working_in(home.postgres_data)]
+    titles = [title_of(child) for child in children_of(pid)]
     return bool(titles) and not any(title.startswith(("postgres: walwriter", "postgres: startup")) for title in titles)
 
 

@@ -74,6 +74,13 @@ def servers_working_in(folder: Path) -> list[ProcessRecord]:
     return found
 
 
+def children_of(pid: int) -> list[int]:
+    """What a process has started and has not been told the end of; empty where the kernel does not tell."""
+    with suppress(OSError):
+        return [int(child) for child in (PROC / str(pid) / "task" / str(pid) / "children").read_text("ascii").split()]
+    return []
+
+
 def title_of(pid: int) -> str:
     """What a process calls itself, as `ps` shows it; nothing where it is gone."""
     with suppress(OSError):

@@ -16,7 +16,7 @@ import redis.asyncio as redis
 from services.cli.embedded.home import Home, HomeInUse, PlatformError
 from services.cli.embedded.keys import ensure_keys
 from services.cli.embedded.postgres import has_nobody_to_write
-from services.cli.embedded.processes import servers_working_in, title_of
+from services.cli.embedded.processes import children_of, title_of
 from services.cli.supervisor import PlatformServers
 from tests.integration.embedded.support import lives, pids, run_program, wait_for_line, wait_until
 
@@ -79,14 +79,14 @@ async def test_a_server_that_is_stuck_is_ended_and_comes_back(at_home: AtHome) -
     """A postmaster that lives on with nobody to write or to recover will never work again, and hears no request."""
     async with at_home() as servers:
         await write(servers, "committed")
-        child, data = servers.processes["postgres"], servers.home.postgres_data
+        child = servers.processes["postgres"]
         before = child.pid
         assert before is not None
-        titles = {title_of(record.pid): record.pid for record in servers_working_in(data)}
-        assert not has_nobody_to_write(servers.home)
+        titles = {title_of(pid): pid for pid in children_of(before)}
+        assert not has_nobody_to_write(before)
         os.kill(before, signal.SIGSTOP)
         os.kill(next(pid for title, pid in titles.items() if title.startswith("postgres: walwriter")), signal.SIGKILL)
-        await wait_until(lambda: has_nobody_to_write(servers.home), 5, "nobody writes")
+        await wait_until(lambda: has_nobody_to_write(before), 5, "nobody writes")
         await wait_until(lambda: child.pid not in (None, before), 20, "postgres started again")
         await child.ready(15)
         assert await words(servers) == ["committed"]

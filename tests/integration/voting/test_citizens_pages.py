@@ -90,6 +90,24 @@ async def test_a_phone_keeps_the_order_it_was_given(voting: Voting) -> None:
         assert (await _page(voting, "/rounds/small", cookie=f"order={nonsense}")).status_code == 200
 
 
+async def test_a_kept_page_is_given_only_to_whom_it_fits(voting: Voting, clock: MovableClock) -> None:
+    """Pages are kept by order, language and size, for one phase; a filter makes another one."""
+    now = datetime.now(UTC)
+    await voting.add_round(round_message(rules_text(opens=now - HOUR, closes=now + HOUR), count=40))
+
+    async def shown(cookie: str, query: str = "") -> str:
+        return (await _page(voting, f"/rounds/small{query}", cookie=cookie)).text
+
+    plain = await shown("order=7")
+    assert await shown("order=7") == plain
+    looks = ("order=8", "order=7; lang=en", "order=7; large=1")
+    assert len({plain, *[await shown(look) for look in looks], await shown("order=7", "?q=1")}) == len(looks) + 2
+    assert 'lang="en"' in await shown("order=7", "?lang=en")
+    assert "data-pick=" in plain
+    clock.ahead = 2 * HOUR
+    assert "data-pick=" not in await shown("order=7")
+
+
 async def test_every_page_of_a_round_shares_the_rounds_own_card(voting: Voting) -> None:
     """A candidate's link shows the round in a chat too: nobody's picture travels, and its address is whole."""
     await voting.add_round(round_message(rules_text()))
