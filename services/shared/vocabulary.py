@@ -1,5 +1,10 @@
 """The closed vocabularies of candidates, applications and public events, with the words that pages show."""
 
+from collections.abc import Callable
+
+# From the Chinese text of a page to the text in its reader's language.
+Translate = Callable[[str], str]
+
 LEVELS = {"major": "重大项目", "key": "重点项目", "general": "一般项目"}
 CATEGORIES = {
     "party_building": "党建引领",

@@ -22,6 +22,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER
 from services.shared.errors import Refusal, SignInFirst
 from services.shared.pages import Pages
 from services.shared.staff import Role, Staff
+from services.shared.vocabulary import Translate
 from services.voting import holds, page_views, tally, tally_store
 from services.voting.api_citizens import find
 from services.voting.context import Context, ContextDependency
@@ -121,7 +122,7 @@ class Desk:
 # ---- what the pages show ----
 
 
-async def _holds_view(context: Context, frozen: FrozenRound, translate: page_views.Translate) -> dict[str, Any]:
+async def _holds_view(context: Context, frozen: FrozenRound, translate: Translate) -> dict[str, Any]:
     found = [(each, holds.due(frozen, each)) for each in await holds.list_holds(context.pool, frozen)]
     reasons = {reason.value: translate(page_views.HOLD_REASONS[reason]) for reason in HoldReason}
     seals = await tally_store.lines(context.pool, frozen.number) if frozen.sealed_at else []
@@ -135,7 +136,7 @@ async def _holds_view(context: Context, frozen: FrozenRound, translate: page_vie
     }
 
 
-async def _stations_view(context: Context, frozen: FrozenRound, _: page_views.Translate) -> dict[str, Any]:
+async def _stations_view(context: Context, frozen: FrozenRound, _: Translate) -> dict[str, Any]:
     found = await stations.report(context.pool, frozen)
     return {
         "stations": found,
@@ -144,7 +145,7 @@ async def _stations_view(context: Context, frozen: FrozenRound, _: page_views.Tr
     }
 
 
-async def _reissues_view(context: Context, frozen: FrozenRound, _: page_views.Translate) -> dict[str, Any]:
+async def _reissues_view(context: Context, frozen: FrozenRound, _: Translate) -> dict[str, Any]:
     return {"reissues": await reissues.listed(context.pool, frozen)}
 
 

@@ -5,18 +5,16 @@ Called by `pages.py` only. Nothing here knows a voter, a choice or a count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from babel import Locale
 
-from services.shared.messages import CandidateCard
-from services.shared.vocabulary import CATEGORIES, LEVELS
+from services.shared.messages import CandidateCard, RoundEvent
+from services.shared.vocabulary import CATEGORIES, LEVELS, Translate
 from services.voting.identity.phones import MAINLAND
 from services.voting.rounds import FrozenRound, Phase
-
-Translate = Callable[[str], str]
 
 PHASES = {
     Phase.OPEN: ("open", "正在投票"),
@@ -130,8 +128,19 @@ def round_page(
         "levels": options["level"],
         "categories": options["category"],
         "asked": {"level": level, "category": category, "q": words},
-        "events": [event for event in frozen.events if event.event in ("extension", "withdrawal", "closed")],
+        "events": [
+            {"at": event.at, "event": event.event, "detail": _event_detail(frozen, event)}
+            for event in frozen.events(translate)
+            if event.event in ("extension", "withdrawal", "closed")
+        ],
     }
+
+
+def _event_detail(frozen: FrozenRound, event: RoundEvent) -> str:
+    """What is told of an event; who withdrew goes by the number that people know."""
+    who, _, why = event.detail.partition(": ")
+    number = frozen.numbers.get(who) if event.event == "withdrawal" else None
+    return event.detail if number is None else f"{number} {frozen.by_number[number].title}（{why}）"
 
 
 def region_names(regions: Collection[str], language: str, translate: Translate) -> str:

@@ -21,6 +21,7 @@ from services.shared.postgres import Connection, Pool
 from services.shared.ranking.candidates import Candidate, group_of
 from services.shared.ranking.model import Rules
 from services.shared.ranking.rules import parse_rules
+from services.shared.vocabulary import Translate
 from services.voting import outage_store
 from services.voting.ballot import BallotRule, Choice
 from services.voting.kept_pages import KeptPages
@@ -87,23 +88,23 @@ class FrozenRound:
         extendable = self.rules.outage is not None and self.message.closed_early_at is None
         return self.closes + (max(grace, SETTLE) if extendable else grace)
 
-    @property
-    def extension_events(self) -> list[RoundEvent]:
+    def extension_events(self, translate: Translate = str) -> list[RoundEvent]:
         """The extensions as they are published."""
-        return [self.extension_event(each) for each in self.extensions]
+        return [self.extension_event(each, translate) for each in self.extensions]
 
-    @property
-    def events(self) -> list[RoundEvent]:
+    def events(self, translate: Translate = str) -> list[RoundEvent]:
         """Everything that happened to the round after it was frozen, in order."""
-        return sorted([*self.message.events, *self.extension_events], key=lambda event: event.at)
+        return sorted([*self.message.events, *self.extension_events(translate)], key=lambda event: event.at)
 
-    def extension_event(self, extension: Extension) -> RoundEvent:
-        """One extension as it is published."""
+    def extension_event(self, extension: Extension, translate: Translate = str) -> RoundEvent:
+        """One extension as it is published: in Chinese, or in a page's language."""
         before, closes, since, until = (
             moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
             for moment in (extension.closed_before, extension.closes, extension.failed_from, extension.failed_until)
         )
-        detail = f"投票截止由 {before} 延长至 {closes}：{since} 至 {until} 投票服务未能正常受理"
+        detail = translate("投票截止由 {before} 延长至 {closes}：{since} 至 {until} 投票服务未能正常受理").format(
+            before=before, closes=closes, since=since, until=until
+        )
         return RoundEvent(extension.decided_at, "extension", detail)
 
     @property
@@ -165,7 +166,7 @@ class FrozenRound:
             "rules_digest": self.digest,
             "consent": message.consent,
             "order": order,
-            "events": [{"at": event.at, "event": event.event, "detail": event.detail} for event in self.events],
+            "events": [{"at": event.at, "event": event.event, "detail": event.detail} for event in self.events()],
             "candidates": [self._card(card) for card in self.ordered_cards(order)],
         }
 

@@ -186,7 +186,7 @@ async def count(connection: Connection, frozen: FrozenRound) -> TallyContent:
         excluded=len(excluded),
         turnout=totals["voters"],
         strata={row["stratum"]: row["ballots"] for row in strata},
-        events=frozen.extension_events,
+        events=frozen.extension_events(),
     )
 
 

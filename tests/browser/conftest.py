@@ -1,4 +1,7 @@
-"""The whole platform and a headless Chromium of phone size, started once; every page must be free of errors."""
+"""The whole platform and a headless Chromium of phone size, started once; every page must be free of errors.
+
+A test that needs another day than today asks for `registry`: alone on servers of its own, its clock can be moved.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,20 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
+from redis.asyncio import Redis
 
 from services.cli.client import Client
 from services.cli.people import Citizen, new_phone, no_cookies
 from services.cli.rounds import read_folder
-from services.cli.supervisor import Platform
+from services.cli.supervisor import Platform, PlatformServers
+from tests.integration.registry.conftest import Registry, running_registry
 from tests.integration.voting import identity_bureau as bureau_api
 from tests.integration.voting import issuer as issuer_api
 from tests.integration.voting import wechat_api
 from tests.integration.voting.identity_bureau import Bureau
 from tests.integration.voting.issuer import Issuer
 from tests.integration.voting.wechat_api import WechatApi
+from tests.support.databases import Databases
 from tests.support.local_server import serving
 from tests.support.tasks import in_own_task
 from tests.support.waiting import wait_until
@@ -225,3 +231,26 @@ async def sign_in(page: Page, username: str, following: str, landing: str = "") 
     async with page.expect_navigation():
         await page.click("main button[type=submit]")
     await page.wait_for_url(f"**{landing or following}")
+
+
+@pytest.fixture(scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PlatformServers]:
+    home: Path = tmp_path_factory.mktemp("home")
+    async with PlatformServers(home, database_url="", redis_url="") as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def databases(servers: PlatformServers) -> Databases:
+    return Databases(servers.admin_database_url, servers.environment)
+
+
+@pytest.fixture
+async def registry(
+    servers: PlatformServers, databases: Databases, request: pytest.FixtureRequest
+) -> AsyncIterator[Registry]:
+    """The registry alone, on empty databases; a test that parametrizes it changes its settings."""
+    async with Redis.from_url(servers.operator_redis_url) as redis:
+        await redis.flushall()
+        async with running_registry(servers, databases, redis, **getattr(request, "param", {})) as registry:
+            yield registry

@@ -6,47 +6,23 @@ A registry of its own, whose clock can be moved, answers the browser directly.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
-from redis.asyncio import Redis
 
-from services.cli.supervisor import PlatformServers
 from services.shared.web import Edge
 from tests.browser.conftest import PATIENCE_MS, PHONE, Errors
 from tests.browser.test_look import MEASURE
-from tests.integration.registry.conftest import Registry, running_registry, simple_files
+from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_lists import loaded, publish
-from tests.support.databases import Databases
 from tests.support.local_server import listening
 from tests.support.project_rounds import SELECTION as PROJECT_SELECTION
 from tests.support.project_rounds import open_office
 from tests.support.registry_lists import OBJECTION, REMOVAL, change, into_window, now, office
 
 PASSWORD = "correct horse battery 36"
-
-
-@pytest.fixture(scope="module")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PlatformServers]:
-    home: Path = tmp_path_factory.mktemp("home")
-    async with PlatformServers(home, database_url="", redis_url="") as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def databases(servers: PlatformServers) -> Databases:
-    return Databases(servers.admin_database_url, servers.environment)
-
-
-@pytest.fixture
-async def registry(servers: PlatformServers, databases: Databases) -> AsyncIterator[Registry]:
-    async with Redis.from_url(servers.operator_redis_url) as redis:
-        await redis.flushall()
-        async with running_registry(servers, databases, redis) as registry:
-            yield registry
 
 
 @pytest.fixture

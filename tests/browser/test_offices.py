@@ -6,14 +6,11 @@ A registry of its own, whose clock can be moved, answers the browser directly.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pyotp
 import pytest
 from playwright.async_api import Browser, Page, expect
-from redis.asyncio import Redis
 
-from services.cli.supervisor import PlatformServers
 from services.shared.web import Edge
 from tests.browser.conftest import PASSWORD, PATIENCE_MS, Errors, sign_in
 from tests.browser.looks import check_look, check_pages
@@ -25,8 +22,7 @@ from tests.integration.registry.call_steps import (
     post,
     stage_of,
 )
-from tests.integration.registry.conftest import Registry, running_registry, simple_files
-from tests.support.databases import Databases
+from tests.integration.registry.conftest import Registry, simple_files
 from tests.support.local_server import listening
 from tests.support.project_rounds import ROUND, SELECTION, open_office
 from tests.support.registry_people import add_officer, unit_body
@@ -34,29 +30,6 @@ from tests.support.waiting import wait_until
 
 PHONE, LAPTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
 Desk = Callable[..., Awaitable[Page]]
-
-
-@pytest.fixture(scope="module")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PlatformServers]:
-    home: Path = tmp_path_factory.mktemp("home")
-    async with PlatformServers(home, database_url="", redis_url="") as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def databases(servers: PlatformServers) -> Databases:
-    return Databases(servers.admin_database_url, servers.environment)
-
-
-@pytest.fixture
-async def registry(
-    servers: PlatformServers, databases: Databases, request: pytest.FixtureRequest
-) -> AsyncIterator[Registry]:
-    """Its settings are changed by a test that parametrizes it."""
-    async with Redis.from_url(servers.operator_redis_url) as redis:
-        await redis.flushall()
-        async with running_registry(servers, databases, redis, **getattr(request, "param", {})) as registry:
-            yield registry
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What the calls answer about an application: everything a page needs, in one piece. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,9 +19,7 @@ from services.registry.applications.stages import STAGE_NAMES
 from services.registry.applications.store import Call
 from services.registry.attachments.records import PURPOSE_NAMES, Purpose
 from services.shared.staff import Staff
-from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_KINDS
-
-Translate = Callable[[str], str]
+from services.shared.vocabulary import CATEGORIES, LEAD_KINDS, LEVELS, PARTNER_KINDS, Translate
 
 
 def whole(

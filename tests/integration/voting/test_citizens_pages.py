@@ -7,10 +7,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgspec
 import pytest
 from PIL import Image
 
 from services.shared.clock import Clock
+from services.shared.messages import RoundEvent
 from tests.integration.voting.conftest import Voting
 from tests.support.rounds import round_message, rules_text
 
@@ -106,6 +108,14 @@ async def test_a_kept_page_is_given_only_to_whom_it_fits(voting: Voting, clock: 
     assert "data-pick=" in plain
     clock.ahead = 2 * HOUR
     assert "data-pick=" not in await shown("order=7")
+
+
+async def test_who_withdrew_is_told_by_number_and_title(voting: Voting) -> None:
+    message = round_message(rules_text())
+    card = message.candidates[0]
+    event = RoundEvent(datetime.now(UTC), "withdrawal", f"{card.candidate}: 单位申请退出")
+    await voting.add_round(msgspec.structs.replace(message, events=[event]))
+    assert f"{card.number} {card.title}（单位申请退出）" in (await _page(voting, "/rounds/small")).text
 
 
 async def test_every_page_of_a_round_shares_the_rounds_own_card(voting: Voting) -> None:

@@ -94,6 +94,9 @@ async def test_ten_failed_minutes_extend_the_window_and_everybody_is_told(voting
     facts: dict[str, Any] = (await voting.http.get("/api/voting/v1/rounds/small")).json()
     assert datetime.fromisoformat(facts["windows"]["voting"]["closes"]) == closed_before + timedelta(minutes=120)
     assert [event["event"] for event in facts["events"]] == ["extension"]
+    pages = {lang: (await voting.http.get(f"/rounds/small?lang={lang}")).text for lang in ("zh", "en")}
+    assert ("未能正常受理" in pages["zh"], "未能正常受理" in pages["en"]) == (True, False)
+    assert "the service did not take votes" in pages["en"]
     body = await voting.context.pool.fetchval("SELECT body FROM outbox WHERE stream = 'voting.windows'")
     told = decode(body)
     assert isinstance(told, WindowMessage)
