@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -259,8 +260,6 @@ class Demonstration:
     async def _scoring_over(self) -> bool:
         state = (await self._act("GET", f"{SCORING}/rounds/{FINISHED}/state")).json()
         closes = (state.get("window") or {}).get("closes")
-        from datetime import UTC, datetime
-
         return closes is None or datetime.now(UTC) >= datetime.fromisoformat(closes)
 
     async def _sealed(self) -> bool:
