@@ -50,6 +50,7 @@ class RegistryReason(ReasonWord):
     BAD_FILTER = "bad_filter", 422, "The filter cannot be read"
     # Projects after confirmation.
     NOT_CONFIRMED = "not_confirmed", 409, "The list is not confirmed"
+    NOT_SELECTED = "not_selected", 409, "The newest list does not select the project"
     APPLICATION_MISSING = "application_missing", 409, "There is no application behind a selected candidate"
     UNKNOWN_PROJECT = "unknown_project", 404, "No such project"
     BAD_PROJECT = "bad_project", 422, "The project cannot be opened like this"

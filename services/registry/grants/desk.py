@@ -75,6 +75,15 @@ class Act:
                 state=self.project.state.value,
             )
 
+    def require_selected(self) -> None:
+        """Raises Refusal `not_selected` where no new money may go to the project."""
+        if not self.project.selected:
+            raise Refusal(
+                RegistryReason.NOT_SELECTED,
+                f"Candidate {self.project.candidate} is not selected in the newest confirmed list, or that list was"
+                " retracted: nothing is granted or paid out until a list that selects it is confirmed.",
+            )
+
 
 @asynccontextmanager
 async def act_on(pool: Pool, round_id: str, candidate: str, staff: Staff, now: datetime) -> AsyncIterator[Act]:

@@ -98,7 +98,8 @@ class Effect:
 
 
 async def _grant(act: Act, form: GrantForm) -> tuple[dict[int, Decimal], list[Instalment]]:
-    """(line → approved, instalments); raises Refusal `bad_grant` or `bad_amount`."""
+    """(line → approved, instalments); raises Refusal `not_selected`, `bad_grant` or `bad_amount`."""
+    act.require_selected()
     lines = {line.line: line for line in await reading.lines(act.connection, act.project)}
     if sorted(each.line for each in form.lines) != sorted(lines):
         raise _bad_grant(f"Name every line exactly once: {', '.join(str(line) for line in lines)}.")

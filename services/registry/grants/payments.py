@@ -41,7 +41,8 @@ async def pay(
 ) -> tuple[Payment, bool]:
     """(the payment, was it entered now); the same entry again is the same.
 
-    Raises Refusal `bad_payment`, `bad_amount`, `id_reused`, `wrong_state`.
+    Raises Refusal `not_selected` (what is returned comes all the same), `bad_payment`, `bad_amount`, `id_reused`,
+    `wrong_state`.
     """
     async with act_on(pool, round_id, candidate, staff, now) as act:
         access.require_office(staff, act.project)
@@ -73,6 +74,7 @@ async def _require_due(act: Act, wanted: Payment) -> None:
         due = max(act.project.paid - settled.eligible, ZERO) if settled else ZERO
         what = "what is to be returned after settlement"
     else:
+        act.require_selected()
         due = await _due_of(act, wanted.instalment)
         what = f"what is still to be paid of instalment {wanted.instalment}"
         if settled:

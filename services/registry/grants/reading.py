@@ -34,7 +34,11 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 _HEAD = """
     SELECT p.round, p.candidate, c.number, c.title, p.unit, c.unit AS unit_name, p.channel,
         coalesce(h.name, p.channel) AS channel_name, coalesce(nullif(e.level, ''), c.level) AS level, c.category,
-        p.list_version, r.timezone,
+        p.list_version, EXISTS (SELECT FROM list_entries n
+            WHERE (n.round, n.candidate, n.outcome) = (p.round, p.candidate, 'selected')
+            AND n.version = (SELECT max(f.version) FROM list_confirmations f WHERE f.round = p.round)
+            AND NOT EXISTS (SELECT FROM list_retractions x WHERE (x.round, x.version) = (n.round, n.version))
+        ) AS selected, r.timezone,
         p.starts_on, p.ends_on, p.accept_before, p.opened_by, p.opened_at,
         (SELECT sum(a.amount) FROM project_amounts a WHERE (a.round, a.candidate) = (p.round, p.candidate)) AS granted,
         coalesce((SELECT sum(CASE kind WHEN 'instalment' THEN amount ELSE -amount END) FROM project_payments y

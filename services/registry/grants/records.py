@@ -94,7 +94,10 @@ class Overdue(StrEnum):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """The head of a project: whose it is, its period, where it stands, its sums in yuan."""
+    """The head of a project: whose it is, its period, where it stands, its sums in yuan.
+
+    `selected` says whether the newest list that a meeting confirmed selects it still; a retracted list selects nobody.
+    """
 
     round: str
     candidate: str
@@ -107,6 +110,7 @@ class Project(msgspec.Struct, frozen=True):
     level: str
     category: str
     list_version: int
+    selected: bool
     timezone: str
     starts_on: date
     ends_on: date

@@ -115,6 +115,7 @@ def actions(found: Dossier, staff: Staff) -> list[str]:
     with_money = project.state in MONEY_STATES
     if _acts_for_office(staff, project):
         words += [*_ACTIONS_OF_OFFICE[project.state], *(["book", "check", "pay"] if with_money else [])]
+        words = [word for word in words if project.selected or word != "propose_grant"]
         words += ["plan_inspection", "attach"] if project.state is not State.SETTLED else []
     if access.is_units(staff, project):
         words += ["book", "propose_budget_change"] if with_money else []

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.integration.registry.conftest import Registry, simple_files
+from tests.integration.registry.test_office_pages import page
 from tests.support.project_rounds import OPENING, SELECTION, Office, managed_round, open_office
 
 
@@ -250,3 +251,28 @@ async def test_every_act_is_in_the_log(office: Office, registry: Registry) -> No
         ("project.opened", "ann"), ("project.opened", "ann"), ("project.grant_proposed", "ann"),
         ("project.grant_effective", "bob"), ("project.grant_signed", "bob"),
     ]  # fmt: skip
+
+
+async def test_no_new_money_goes_to_a_project_whose_list_was_retracted(registry: Registry, office: Office) -> None:
+    """c1 has its grant and waits for the money, c2's grant waits for its second signature."""
+    await office.grant("c1", "600", "400")
+    lines = [{"line": 1, "amount": "600"}, {"line": 2, "amount": "400"}]
+    grant = {"lines": lines, "instalments": [{"amount": "1000", "planned_on": "2021-01-15"}], "reason": "按预算"}
+    waiting = await office.post("ann", "/c2/grants", grant)
+    assert (await office.project("c2"))["selected"] is True
+    retraction = {"text": "名单有误，现予撤回。"}
+    made = await registry.call("POST", "/rounds/small/lists/1/retraction", "ann", json=retraction)
+    signed = f"/rounds/small/lists/proposals/{made.json()['proposal']}/confirmation"
+    assert (await registry.call("POST", signed, "bob")).status_code == 200
+
+    refused = await office.sign("c2", waiting["proposal"], "bob", status=409)
+    assert refused["reason"] == "not_selected"
+    pay = {
+        "payment": str(uuid4()), "kind": "instalment", "instalment": 1, "amount": "1000", "paid_on": "2021-01-20",
+        "document_number": "昆财〔2021〕3号",
+    }  # fmt: skip
+    assert (await office.post("ann", "/c1/payments", pay, 409))["reason"] == "not_selected"
+    shown = await office.project("c2")
+    assert (shown["selected"], "propose_grant" in shown["actions"]) == (False, False)
+    assert "不再批准和拨付资金" in (await registry.http.get("/projects/small/c2")).text
+    assert "不再批准和拨付资金" in await page(registry, "/office/projects/small/c2", "ann")
