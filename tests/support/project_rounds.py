@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -51,6 +52,11 @@ PROJECT_DAMAGE = {
     "settled_projects_are_covered": "UPDATE project_bookings SET amount = amount + 5000 WHERE reverses IS NULL",
     "accepted_projects_answered_every_target": "DELETE FROM project_target_outcomes WHERE target = 2",
 }
+
+
+def local_day(registry: Registry) -> str:
+    """Today in the round's own time zone."""
+    return registry.parts.clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date().isoformat()
 
 
 def application(number: int, channel: str) -> str:

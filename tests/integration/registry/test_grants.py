@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -228,7 +229,7 @@ async def test_acceptance_answers_every_target_with_evidence(office: Office) -> 
 
 async def test_acceptance_before_the_due_day_is_not_late(office: Office, registry: Registry) -> None:
     await registry.parts.pool.execute("SELECT 1")
-    due = registry.parts.clock.now().date().replace(year=registry.parts.clock.now().year + 1).isoformat()
+    due = (registry.parts.clock.now() + timedelta(days=365)).date().isoformat()
     whole = await outcomes(office, "not_met", "met")
     await accept(office, targets=whole, opinion="rectify", reason="限期整改", rectify_before=due)
     project = await office.project()
@@ -241,8 +242,8 @@ async def test_acceptance_before_the_due_day_is_not_late(office: Office, registr
 
 
 async def test_open_findings_forbid_acceptance(office: Office, registry: Registry) -> None:
-    today = registry.parts.clock.now().date()
-    plan = {"planned_on": today.replace(year=today.year + 1).isoformat(), "topic": "抽查"}
+    later = registry.parts.clock.now() + timedelta(days=365)
+    plan = {"planned_on": later.date().isoformat(), "topic": "抽查"}
     inspection = (await office.post("rita", "/c1/inspections", plan))["inspection"]
     held = {"outcome": "findings", "held_on": "2021-06-01", "summary": "有问题"}
     finding = {"text": "台账不全", "remedy": "补齐", "due_on": "2021-07-01"}

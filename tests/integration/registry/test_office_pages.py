@@ -18,7 +18,7 @@ from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_applications import watched
 from tests.integration.registry.test_lists import loaded, publish
 from tests.integration.registry.test_reviews import in_review
-from tests.support.project_rounds import ROUND, SELECTION, open_office
+from tests.support.project_rounds import ROUND, SELECTION, local_day, open_office
 from tests.support.registry_lists import OBJECTION, handle, into_window, now, object_to, office
 from tests.support.registry_people import add_officer, unit_body
 
@@ -179,8 +179,8 @@ async def test_projects_wait_for_their_next_person(registry: Registry) -> None:
     await works.sign("c1", made["proposal"], "bob")
     voucher = await works.upload("unit1", "one")
     await works.post("unit1", "/c1/bookings", works.booking(voucher, "1100"))
-    today = registry.parts.clock.now().date().isoformat()
-    await works.post("ann", "/c1/inspections", {"planned_on": today, "topic": "资金使用"})
+    plan = {"planned_on": local_day(registry), "topic": "资金使用"}
+    await works.post("ann", "/c1/inspections", plan)
     found = await waiting(registry, "ann")
     assert found[TaskKind.PROJECT_BOOKING] == found[TaskKind.PROJECT_INSPECTION] == ["c1"]
     # The acceptance of a project of 2021 is due, and that is told once.

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_office_pages import page
-from tests.support.project_rounds import OPENING, SELECTION, Office, managed_round, open_office
-
-
-def local_day(registry: Registry) -> str:
-    """Today in the round's own time zone."""
-    return registry.parts.clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date().isoformat()
+from tests.support.project_rounds import OPENING, SELECTION, Office, local_day, managed_round, open_office
 
 
 def rules() -> str:
