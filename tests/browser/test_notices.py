@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.shared.web import Edge
-from tests.browser.conftest import PATIENCE_MS, PHONE, Errors
+from tests.browser.conftest import PASSWORD, PATIENCE_MS, PHONE, Errors
 from tests.browser.test_look import MEASURE
 from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_lists import loaded, publish
@@ -21,8 +21,6 @@ from tests.support.local_server import listening
 from tests.support.project_rounds import SELECTION as PROJECT_SELECTION
 from tests.support.project_rounds import open_office
 from tests.support.registry_lists import OBJECTION, REMOVAL, change, into_window, now, office
-
-PASSWORD = "correct horse battery 36"
 
 
 @pytest.fixture

@@ -115,7 +115,8 @@ def actions(found: Dossier, staff: Staff) -> list[str]:
     with_money = project.state in MONEY_STATES
     if _acts_for_office(staff, project):
         words += [*_ACTIONS_OF_OFFICE[project.state], *(["book", "check", "pay"] if with_money else [])]
-        words = [word for word in words if project.selected or word != "propose_grant"]
+        if not project.selected and project.state is not State.SETTLED:
+            words = [word for word in words if word not in ("propose_grant", "pay")]
         words += ["plan_inspection", "attach"] if project.state is not State.SETTLED else []
     if access.is_units(staff, project):
         words += ["book", "propose_budget_change"] if with_money else []

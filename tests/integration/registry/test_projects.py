@@ -268,5 +268,6 @@ async def test_no_new_money_goes_to_a_project_whose_list_was_retracted(registry:
     assert (await office.post("ann", "/c1/payments", pay, 409))["reason"] == "not_selected"
     shown = await office.project("c2")
     assert (shown["selected"], "propose_grant" in shown["actions"]) == (False, False)
+    assert "pay" not in (await office.project("c1"))["actions"]
     assert "不再批准和拨付资金" in (await registry.http.get("/projects/small/c2")).text
     assert "不再批准和拨付资金" in await page(registry, "/office/projects/small/c2", "ann")
