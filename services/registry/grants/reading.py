@@ -31,14 +31,15 @@ from services.registry.grants.records import (
 from services.shared.postgres import Connection, Pool
 
 Row = TypeVar("Row", bound=msgspec.Struct)
-_HEAD = """
+# Whether the newest confirmed list selects project `p` and was not retracted.
+SELECTED = """EXISTS (SELECT FROM list_entries n
+    WHERE (n.round, n.candidate, n.outcome) = (p.round, p.candidate, 'selected')
+    AND n.version = (SELECT max(f.version) FROM list_confirmations f WHERE f.round = p.round)
+    AND NOT EXISTS (SELECT FROM list_retractions x WHERE (x.round, x.version) = (n.round, n.version)))"""
+_HEAD = f"""
     SELECT p.round, p.candidate, c.number, c.title, p.unit, c.unit AS unit_name, p.channel,
         coalesce(h.name, p.channel) AS channel_name, coalesce(nullif(e.level, ''), c.level) AS level, c.category,
-        p.list_version, EXISTS (SELECT FROM list_entries n
-            WHERE (n.round, n.candidate, n.outcome) = (p.round, p.candidate, 'selected')
-            AND n.version = (SELECT max(f.version) FROM list_confirmations f WHERE f.round = p.round)
-            AND NOT EXISTS (SELECT FROM list_retractions x WHERE (x.round, x.version) = (n.round, n.version))
-        ) AS selected, r.timezone,
+        p.list_version, {SELECTED} AS selected, r.timezone,
         p.starts_on, p.ends_on, p.accept_before, p.opened_by, p.opened_at,
         (SELECT sum(a.amount) FROM project_amounts a WHERE (a.round, a.candidate) = (p.round, p.candidate)) AS granted,
         coalesce((SELECT sum(CASE kind WHEN 'instalment' THEN amount ELSE -amount END) FROM project_payments y
@@ -49,7 +50,7 @@ _HEAD = """
     LEFT JOIN round_channels h ON h.round = p.round AND h.channel = p.channel
     LEFT JOIN LATERAL (SELECT opinion, rectify_before FROM project_acceptances t
         WHERE (t.round, t.candidate) = (p.round, p.candidate) ORDER BY attempt DESC LIMIT 1) last ON true
-    LEFT JOIN project_settlements s ON (s.round, s.candidate) = (p.round, p.candidate)"""
+    LEFT JOIN project_settlements s ON (s.round, s.candidate) = (p.round, p.candidate)"""  # noqa: S608 - a constant
 
 
 async def project(connection: Connection | Pool, round_id: str, candidate: str) -> Project | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from services.registry.grants.reading import SELECTED
 from services.registry.office.tasks import Row, TaskKind
 from services.shared.postgres import Pool
 from services.shared.staff import Role, Staff
@@ -125,8 +126,8 @@ SELECT CASE WHEN NOT {_GRANTED} THEN 'project_grant' WHEN coalesce(e.opinion, 'r
 {_PROJECT} LEFT JOIN LATERAL (SELECT opinion, rectify_before FROM project_acceptances s
     WHERE (s.round, s.candidate) = (p.round, p.candidate) ORDER BY attempt DESC LIMIT 1) e ON true
 WHERE {_NOT_MINE} AND NOT {_SETTLED} AND NOT {_PROPOSED}
-  AND (NOT {_GRANTED} OR coalesce(e.opinion, 'rectify') <> 'rectify'
-    OR coalesce(e.rectify_before, p.accept_before) <= ($4 AT TIME ZONE n.timezone)::date + 30)"""
+  AND (NOT {_GRANTED} AND {SELECTED} OR coalesce(e.opinion, 'rectify') <> 'rectify'
+    OR {_GRANTED} AND coalesce(e.rectify_before, p.accept_before) <= ($4 AT TIME ZONE n.timezone)::date + 30)"""
 _TASKS = " UNION ALL ".join(
     [
         _UNIT_REGISTRATION, _UNIT_CHANGE, _RECOMMENDATION, _EXEMPTION, _REVIEW_CHECKLIST, _REVIEW_DECISION,

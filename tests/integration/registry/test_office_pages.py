@@ -35,12 +35,13 @@ async def page(registry: Registry, path: str, actor: str) -> str:
 
 
 async def waiting(registry: Registry, username: str) -> dict[TaskKind, list[str]]:
-    """What waits for somebody: kind → objects."""
+    """What waits for somebody: kind → objects, sorted (tasks come in no order)."""
     row = await registry.parts.pool.fetchrow("SELECT * FROM staff WHERE staff = $1", username)
     assert row is not None
     staff = Staff(username, username, username, frozenset(row["roles"]), row["unit"], row["channel"])
     found: dict[TaskKind, list[str]] = {}
-    for each in await office_store.tasks(registry.parts.pool, staff, registry.parts.clock.now()):
+    rows = await office_store.tasks(registry.parts.pool, staff, registry.parts.clock.now())
+    for each in sorted(rows, key=lambda each: each.object):
         found.setdefault(each.kind, []).append(each.object)
     return found
 

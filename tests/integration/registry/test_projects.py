@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from services.registry.office.tasks import TaskKind
 from tests.integration.registry.conftest import Registry, simple_files
 from tests.integration.registry.test_office_pages import page
+from tests.integration.registry.test_office_pages import waiting as tasks_of
 from tests.support.project_rounds import OPENING, SELECTION, Office, local_day, managed_round, open_office
 
 
@@ -271,3 +273,6 @@ async def test_no_new_money_goes_to_a_project_whose_list_was_retracted(registry:
     assert "pay" not in (await office.project("c1"))["actions"]
     assert "不再批准和拨付资金" in (await registry.http.get("/projects/small/c2")).text
     assert "不再批准和拨付资金" in await page(registry, "/office/projects/small/c2", "ann")
+    refusal = {"decision": "refuse", "reason": "名单已撤回"}
+    await office.post("bob", f"/c2/proposals/{waiting['proposal']}/decisions", refusal)
+    assert TaskKind.PROJECT_GRANT not in await tasks_of(registry, "ann")
